@@ -51,7 +51,7 @@ func (a AccessState) Status(now time.Time) AccessStatus {
 	return Invited
 }
 
-// AccessSummary sums up a customer's accesses. Worst is the first of Undeliverable, LinkExpired, Waits, Invited,
+// AccessSummary sums up a customer's accesses. Worst is the first of Undeliverable, Waits, LinkExpired, Invited,
 // Registered and Deactivated that at least one of them has, "" without an access.
 type AccessSummary struct {
 	Registered, Total int
@@ -59,7 +59,7 @@ type AccessSummary struct {
 }
 
 // severity orders statuses for AccessSummary.Worst.
-var severity = map[AccessStatus]int{Deactivated: 1, Registered: 2, Invited: 3, Waits: 4, LinkExpired: 5, Undeliverable: 6}
+var severity = map[AccessStatus]int{Deactivated: 1, Registered: 2, Invited: 3, LinkExpired: 4, Waits: 5, Undeliverable: 6}
 
 // accessColumns are the columns of a customer that sum up its accesses, so that a list need not read them. Links expire
 // without a change of the row. So the columns count every link as valid, and say when the first one expires.

@@ -86,11 +86,15 @@ type Row struct {
 	Type    Type
 	Name    string // "Last, First" for a person
 	City    string
+	Changed time.Time // the last change of its data
 	Access  AccessSummary
 }
 
 // Label is the customer number as people see it.
 func (r Row) Label() string { return Label(r.Number) }
+
+// Status is the activity status that the overview shows and filters by.
+func (r Row) Status() AccessStatus { return statusOf(r.Access) }
 
 // ParseNumber reads "K-10001" (case and blanks around it do not matter); ok=false for everything else.
 func ParseNumber(s string) (n int64, ok bool) {

@@ -318,25 +318,33 @@ func FuzzParseNumber(f *testing.F) {
 }
 
 func FuzzCursor(f *testing.F) {
-	f.Add(position{phaseRest, "berg anna", 10001}.encode(order{}), byte(0))
-	f.Add(position{phasePrefix, "", 1}.encode(order{descending: true}), byte(2))
+	at := time.Date(2026, 11, 30, 7, 0, 0, 1000, time.UTC)
+	for _, by := range Sorts {
+		for _, reversed := range []bool{false, true} {
+			o := order{by, reversed}
+			f.Add(position{phaseRest, "koln", "berg anna", at, 10001}.encode(o), byte(o.mark()))
+		}
+	}
 	f.Add("AQAC", byte(0))
-	f.Add("AgEAA20", byte(1)) // by number, and with a name
+	f.Add("AwIAA20", byte(2)) // by number, and with a name
 	f.Fuzz(func(t *testing.T, s string, mark byte) {
-		o := order{number: mark&1 != 0, descending: mark&2 != 0}
+		o := order{Sorts[int(mark/2)%len(Sorts)], mark&1 != 0}
 		p, ok := decode(s, o)
 		if !ok {
 			return
 		}
 		assert.Equal(t, s, p.encode(o), "decode")
 		assert.True(t, p.Number > 0)
-		assert.LessOrEqual(t, p.Phase, phaseDetails)
+		assert.Less(t, p.Phase, phaseCounted)
 		assert.GreaterOrEqual(t, p.Phase, 0)
-		assert.False(t, strings.ContainsRune(p.Name, 0))
-		assert.True(t, utf8.ValidString(p.Name))
-		other := order{number: !o.number, descending: o.descending}
-		_, ok = decode(s, other)
-		assert.False(t, ok, "%q is a cursor of two orders", s)
+		assert.False(t, strings.ContainsRune(p.Name+p.City, 0))
+		assert.True(t, utf8.ValidString(p.Name+p.City))
+		for _, by := range Sorts {
+			if other := (order{by, o.reversed}); other != o {
+				_, ok = decode(s, other)
+				assert.False(t, ok, "%q is a cursor of two orders", s)
+			}
+		}
 	})
 }
 

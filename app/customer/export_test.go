@@ -8,5 +8,5 @@ var AddFeatures func(*accounttest.Firm, *Service)
 
 // CursorAt is the cursor of a list by name behind a row.
 func CursorAt(name string, number int64) string {
-	return position{phaseRest, name, number}.encode(order{})
+	return position{Phase: phaseRest, Name: name, Number: number}.encode(order{by: byName})
 }

@@ -2,7 +2,10 @@ package customer
 
 import (
 	"context"
+	"slices"
 	"time"
+
+	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/account"
 	"kontor/app/listing"
@@ -46,9 +49,44 @@ func (s *Service) overview(c account.Caller, f Filter) (*overview, error) {
 	if !f.Type.Known() {
 		f.Type = ""
 	}
+	if f.Status != "" && !slices.Contains(Statuses, f.Status) {
+		f.Status = ""
+	}
 	l := &overview{Service: s, filter: f, scope: sc, order: parseOrder(f.Sort), now: s.now()}
 	l.terms, l.search = parseQuery(f.Query)
+	if err := l.administered(c); err != nil {
+		return nil, err
+	}
+	l.facets = l.facetsOf(l.filter)
 	return l, nil
+}
+
+// administered reads whose customers are listed. Whoever asks for others than their own gets only those of whom they may see
+// who administers them.
+func (l *overview) administered(c account.Caller) error {
+	switch l.filter.Administrator {
+	case "":
+		return nil
+	case Me:
+		l.administrator = c.ID
+		return nil
+	case Nobody:
+	default:
+		if l.administrator = uuid.FromStringOrNil(l.filter.Administrator); l.administrator == uuid.Nil {
+			l.filter.Administrator = ""
+			return nil
+		}
+	}
+	known, err := l.scopeOf(c, policies.Permission{Object: policies.ObjectAuthorisation, Action: policies.Read})
+	switch {
+	case err != nil:
+		return err
+	case known.nothing:
+		return policies.ErrForbidden
+	case known.where != nil:
+		l.scope.where = store.All(l.scope.where, known.where)
+	}
+	return nil
 }
 
 // limits are the numbers of rows that a search reads before it switches between walking the names in order and
@@ -90,6 +128,11 @@ type overview struct {
 	// alike says that the terms are words of similar spelling instead of those of the query.
 	alike bool
 	now   time.Time
+	// administrator is whose customers are listed; Nil: anybody's.
+	administrator uuid.UUID
+	facets        []facet
+	// narrowest is the facet by which the matches are gathered; nil: by the words.
+	narrowest *facet
 	// expected is the estimated number of matches, as far as it is known, and sample what it was estimated from.
 	expected expectation
 	sample   *sample.Sample[sampledText]
@@ -122,14 +165,17 @@ func (l *overview) Find(ctx context.Context, r reading) (result, error) {
 	return f, err
 }
 
-// find reads the list. A search first reads the names that begin with the query, which is quick, unless it has few matches.
-// Then it gathers the matches or walks the names, whichever promises to be faster, and after that the other one if
-// necessary.
+// find reads the list. If an index has the list in order, it is read along that. Otherwise the matches are gathered, or the
+// list is walked in its order, whichever promises to be faster, and after that the other one if necessary. A search first
+// reads the names that begin with the query, which is quick, unless it has few matches.
 func (l *overview) find(ctx context.Context, r reading) (result, error) {
-	if !l.search {
+	switch {
+	case l.search:
+		return listing.Find(ctx, r, l.countFound, l.opening, l.gatherExpected, l.walk, l.gatherAll)
+	case l.inIndexOrder():
 		return listing.Find(ctx, r, l.count, l.plain)
 	}
-	return listing.Find(ctx, r, l.countSearch, l.opening, l.gatherExpected, l.walk, l.gatherAll)
+	return listing.Find(ctx, r, l.countFound, l.gatherExpected, l.walk, l.gatherAll)
 }
 
 // opening reads the first phases of a search. The names that begin with the query are one range of an index, and often
@@ -147,11 +193,17 @@ func (l *overview) opening(ctx context.Context, r reading) (f result, done bool,
 	return f, len(f.Hits) == r.Limit, err
 }
 
-// gatherExpected gathers the matches unless walking the names promises to be faster.
+// gatherExpected gathers the matches unless walking the list promises to be faster.
 func (l *overview) gatherExpected(ctx context.Context, r reading) (f result, done bool, err error) {
 	e, err := l.expect(ctx)
-	if err != nil || l.walks(r, e) {
+	if err != nil {
 		return result{}, false, err
+	}
+	if known := e.of > 0 || l.administrator != uuid.Nil; !l.search && known && l.narrowest.rows < l.limits.rare {
+		return l.gatherAll(ctx, r) // reading all of so few rows is fast in any case
+	}
+	if l.walks(r, e) {
+		return result{}, false, nil
 	}
 	g, err := l.gather(ctx, r, max(l.limits.rare, 3*e.rows))
 	l.expected.many = !g.all
@@ -171,12 +223,12 @@ func (l *overview) gatherAll(ctx context.Context, r reading) (f result, done boo
 
 // count counts a list without a search, up to listing.CountCap+1.
 func (l *overview) count(ctx context.Context) (n int, more bool, err error) {
-	n, err = listing.Count(l.prepared(ctx), l.db, l.all(`customer`).ColumnExpr(`1`))
+	n, err = listing.Count(l.prepared(ctx), l.db, l.all(l.counted(), part{}).ColumnExpr(`1`))
 	return n, false, err
 }
 
-// countSearch counts a search, up to listing.CountCap+1.
-func (l *overview) countSearch(ctx context.Context) (n int, more bool, err error) {
+// countFound counts what a search or several filters find, up to listing.CountCap+1.
+func (l *overview) countFound(ctx context.Context) (n int, more bool, err error) {
 	e, err := l.expect(ctx)
 	if err != nil || e.many {
 		return listing.CountCap + 1, false, err

@@ -56,7 +56,7 @@ func TestNamesAreReadInOrder(t *testing.T) {
 	w.Exec(`ANALYZE customer`)
 	insert("stein", 50_000, 10_000)
 	l := w.list(Filter{Query: "stein"})
-	p := part{phasePrefix, "stein"}
+	p := part{phase: phasePrefix, begins: "stein"}
 	explain := func(db bun.IDB) string {
 		o, _ := l.ordered(reading{})
 		walk := o.First(l.walked(p), l.limits.walk)
@@ -124,7 +124,7 @@ func (w *world) list(f Filter) *overview {
 func (w *world) wantPlan(t *testing.T, l *overview, name string, q store.Condition, want ...string) {
 	t.Helper()
 	var lines []string
-	err := l.byTrigrams(context.Background(), func(db bun.IDB) error {
+	err := l.gathering(context.Background(), func(db bun.IDB) error {
 		if w.db.IsPostgres() {
 			return db.NewRaw(`EXPLAIN ?`, q).Scan(context.Background(), &lines)
 		}

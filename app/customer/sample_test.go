@@ -163,7 +163,7 @@ func TestMatches(t *testing.T) {
 				var want, got []int64
 				require.NoError(t, l.from(`customer`).ColumnExpr(`customer.number`).Where(`?`, condition).Order(`customer.number`).Scan(w.Ctx, &want))
 				l.alike = alike
-				got = l.among(sample.New(rows, 1, func(r *sampledText) string { return trigramText(r.Search, r.Details) }))
+				got, _ = l.among(sample.New(rows, 1, func(r *sampledText) string { return trigramText(r.Search, r.Details) }))
 				assert.Equal(t, fmt.Sprint(want), fmt.Sprint(got), "%q, details %v", query, alike)
 			}
 		}

@@ -25,6 +25,7 @@ type record struct {
 	Type   Type      `bun:"type"`
 	Data
 	NameSort string         `bun:"name_sort"`
+	CitySort string         `bun:"city_sort"`
 	Search   string         `bun:"search"`
 	Details  sql.NullString `bun:"details"` // not valid: not computed yet
 	Identity string         `bun:"identity"`
@@ -40,7 +41,7 @@ type record struct {
 
 // set sets the data and the columns that are computed from them.
 func (r *record) set(d Data) {
-	r.Data, r.NameSort, r.Identity = d, sortName(r.Type, d), identity(r.Type, d)
+	r.Data, r.NameSort, r.CitySort, r.Identity = d, sortName(r.Type, d), citySort(d.City), identity(r.Type, d)
 }
 
 func (r record) customer() Customer {
@@ -51,27 +52,26 @@ func (r record) customer() Customer {
 
 func (r record) row(now time.Time) Row {
 	return Row{
-		ID: r.ID, Number: r.Number, Version: r.Version, Type: r.Type, Name: listName(r.Type, r.Data), City: r.City, Access: r.summary(now),
+		ID: r.ID, Number: r.Number, Version: r.Version, Type: r.Type, Name: listName(r.Type, r.Data), City: r.City, Changed: r.UpdatedAt, Access: r.summary(now),
 	}
 }
 
 // rowRecord is the part of a record that a list shows.
 type rowRecord struct {
-	Number      int64     `bun:"number"`
-	NameSort    string    `bun:"name_sort"`
+	position
 	ID          uuid.UUID `bun:"id"`
 	Version     int       `bun:"version"`
 	Type        Type      `bun:"type"`
 	FirstName   string    `bun:"first_name"`
 	LastName    string    `bun:"last_name"`
 	CompanyName string    `bun:"company_name"`
-	City        string    `bun:"city"`
+	CityName    string    `bun:"city"`
 	accessColumns
 }
 
 func (r *rowRecord) row(now time.Time) Row {
 	name := listName(r.Type, Data{FirstName: r.FirstName, LastName: r.LastName, CompanyName: r.CompanyName})
-	return Row{ID: r.ID, Number: r.Number, Version: r.Version, Type: r.Type, Name: name, City: r.City, Access: r.summary(now)}
+	return Row{ID: r.ID, Number: r.Number, Version: r.Version, Type: r.Type, Name: name, City: r.CityName, Changed: r.Changed, Access: r.summary(now)}
 }
 
 // relationTo returns an expression for the caller's relations to a row of the table customer. It leaves out relations

@@ -2,7 +2,6 @@ package customer
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 	"strings"
 
@@ -94,12 +93,14 @@ func (l *overview) named() store.Condition { return l.db.Verify(l.terms.Terms, "
 
 // phased says whether the list has phases.
 func (l *overview) phased() bool {
-	return l.search && !l.order.number && !l.order.descending && !l.alike
+	return l.search && l.order == order{by: byName} && !l.alike
 }
 
 // inPhase returns the condition that a row matches and may be in this phase of the list.
 func (l *overview) inPhase(phase int) store.Condition {
 	switch {
+	case !l.search:
+		return store.All()
 	case !l.phased():
 		return l.matching()
 	case phase < phaseDetails:
@@ -123,11 +124,23 @@ func begins(with ...string) store.Condition {
 // phase returns an expression for the phase of a row.
 func (l *overview) phase() store.Condition {
 	if !l.phased() {
-		return bun.SafeQuery(`?`, phaseRest)
+		return phaseOf(l.segments())
 	}
 	return bun.SafeQuery(`CASE WHEN customer.number = ? THEN ? WHEN NOT ? THEN ? WHEN ? THEN ? WHEN ? THEN ? ELSE ? END`,
 		l.terms.number, phaseNumber, l.named(), phaseDetails, begins(l.terms.prefix), phasePrefix,
 		begins(l.terms.begins...), phaseWord, phaseRest)
+}
+
+// phaseOf returns an expression for the part to which a row belongs.
+func phaseOf(parts []part) store.Condition {
+	if len(parts) == 1 {
+		return bun.SafeQuery(`?`, parts[0].phase)
+	}
+	var args []any
+	for _, p := range parts {
+		args = append(args, p.only, p.phase)
+	}
+	return bun.SafeQuery(`CASE`+strings.Repeat(` WHEN ? THEN ?`, len(parts))+` END`, args...)
 }
 
 // earlier returns the condition that a row is in an earlier phase.
@@ -145,27 +158,32 @@ func (l *overview) earlier(phase int) store.Condition {
 	return store.Any(one...)
 }
 
-// part is a range of names in one phase of a search.
+// part is a range of rows in one phase of a list.
 type part struct {
 	phase  int
-	begins string // prefix of all its names; "": any
+	begins string          // prefix of all its names; "": any
+	only   store.Condition // what is true for its rows; nil: nothing
+	index  string          // the index that has its rows in order; "": see hinted
+	// excluded says that the filter lets no row of it through.
+	excluded bool
 }
 
-// parts returns the ranges of a search up to phase last, in the order of the reading.
+// parts returns the ranges of a list up to phase last, in the order of the reading.
 func (l *overview) parts(r reading, last int) (list []part) {
 	if !l.phased() {
-		return []part{{phase: phaseRest}}
+		list = l.segments()
+	} else {
+		if l.terms.number != 0 {
+			list = append(list, part{phase: phaseNumber})
+		}
+		list = append(list, part{phase: phasePrefix, begins: l.terms.prefix})
+		for _, word := range l.terms.begins {
+			list = append(list, part{phase: phaseWord, begins: word})
+		}
+		list = append(list, part{phase: phaseRest}, part{phase: phaseDetails})
+		list = slices.DeleteFunc(list, func(p part) bool { return p.phase > last })
 	}
-	if l.terms.number != 0 {
-		list = append(list, part{phase: phaseNumber})
-	}
-	list = append(list, part{phasePrefix, l.terms.prefix})
-	for _, word := range l.terms.begins {
-		list = append(list, part{phaseWord, word})
-	}
-	list = append(list, part{phase: phaseRest}, part{phase: phaseDetails})
-	list = slices.DeleteFunc(list, func(p part) bool { return p.phase > last })
-	if r.Back {
+	if l.descending(r) {
 		slices.Reverse(list)
 	}
 	return list
@@ -173,31 +191,25 @@ func (l *overview) parts(r reading, last int) (list []part) {
 
 // --- reading -----------------------------------------------------------------------------------------------------
 
+// descending says whether a reading reads in descending order.
+func (l *overview) descending(r reading) bool { return l.order.descending() != r.Back }
+
 // ordered returns the order in which a reading reads a table, and the key of the row after which it begins.
 func (l *overview) ordered(r reading) (o listing.Order, key []any) {
-	descending := l.order.descending != r.Back
-	if l.order.number {
-		o = listing.By(descending, "customer.number")
-	} else {
-		o = listing.By(descending, "customer.name_sort", "customer.number")
+	columns := l.order.columns()
+	for i, c := range columns {
+		columns[i] = "customer." + c
 	}
-	switch {
-	case r.From == nil:
-		return o, nil
-	case l.order.number:
-		return o, []any{r.From.Number}
+	if r.From != nil {
+		key = r.From.key(l.order)
 	}
-	return o, []any{r.From.Name, r.From.Number}
+	return listing.By(l.descending(r), columns...), key
 }
 
-// filtered adds the conditions of the filter that the row itself answers. They come before the conditions on words,
-// which take longer. kind is an expression for the type of the customer.
-func (l *overview) filtered(q *bun.SelectQuery, kind string) *bun.SelectQuery {
-	if l.filter.Type != "" {
-		q.Where(kind+` = ?`, l.filter.Type)
-	}
-	if l.filter.Attention {
-		q.Where(`customer.attention_at <= ?`, l.now)
+// filtered adds the conditions of the filter. They come before the conditions on words, which take longer.
+func (l *overview) filtered(q *bun.SelectQuery) *bun.SelectQuery {
+	for _, f := range l.facets {
+		q.Where(`?`, f.where)
 	}
 	return q
 }
@@ -211,54 +223,98 @@ func (l *overview) scoped(q *bun.SelectQuery) *bun.SelectQuery {
 }
 
 // from begins a query of customers that are not being deleted.
-func (s *Service) from(table string) *bun.SelectQuery {
-	return s.db.NewSelect().TableExpr(table).Where(`NOT customer.deleting`)
+func (s *Service) from(table string, args ...any) *bun.SelectQuery {
+	return s.db.NewSelect().TableExpr(table, args...).Where(`NOT customer.deleting`)
 }
 
-// hinted returns the table with the index to use. SQLite has no statistics to choose an index; PostgreSQL has.
-func (l *overview) hinted() string {
+// hinted returns the table with the index that has a part in order. SQLite has no statistics to choose an index; PostgreSQL
+// has.
+func (l *overview) hinted(p part) string {
 	switch {
 	case l.db.IsPostgres():
 		return `customer`
-	case l.filter.Attention && l.order.number:
-		return `customer INDEXED BY customer_attention`
-	case l.filter.Attention:
-		return `customer INDEXED BY customer_attention_name`
-	case l.order.number:
+	case p.index != "":
+		return `customer INDEXED BY ` + p.index
+	case l.order.by == byNumber:
 		return `customer NOT INDEXED`
-	case l.filter.Type != "" && !l.search:
-		return `customer INDEXED BY customer_type_name`
+	case l.order.by == byChanged:
+		return `customer INDEXED BY customer_changed`
+	}
+	if f := l.byName(); f != nil {
+		return `customer INDEXED BY ` + f.names
 	}
 	return `customer INDEXED BY customer_name`
 }
 
-// all selects the rows of a list without a search, from a table.
-func (l *overview) all(table string) *bun.SelectQuery {
-	return l.scoped(l.filtered(l.from(table), `customer.type`))
+// byName returns the facet with the fewest rows among those that have an index with their rows in the order of names; nil:
+// none. A search reads the names, because their index has the search texts; only of what needs attention are there so few that
+// this index is better.
+func (l *overview) byName() (best *facet) {
+	for i := range l.facets {
+		f := &l.facets[i]
+		if f.names != "" && (!l.search || f.few) && (best == nil || f.rows < best.rows) {
+			best = f
+		}
+	}
+	return best
 }
 
-// plain reads a list without a search. It reads whole rows, because nothing is found that is not shown.
+// counted returns the table with the index by which a list is counted whose rows an index has in order.
+func (l *overview) counted() string {
+	if f := l.byName(); f != nil && !l.db.IsPostgres() {
+		return `customer INDEXED BY ` + f.names
+	}
+	return `customer`
+}
+
+// all selects the rows of a part of a list without a search, from a table.
+func (l *overview) all(table string, p part) *bun.SelectQuery {
+	return l.scoped(l.filtered(l.from(table))).Where(`?`, store.All(p.only))
+}
+
+// plain reads a list without a search along the indexes that have its parts in order. It reads whole rows, because nothing is
+// found that is not shown.
 func (l *overview) plain(ctx context.Context, r reading) (f result, done bool, err error) {
 	o, key := l.ordered(r)
-	records := make([]rowRecord, 0, r.Limit)
-	if err = o.First(l.all(l.hinted()).ColumnExpr(rowColumns), r.Limit, key...).Scan(l.prepared(ctx), &records); err != nil {
-		return f, false, err
-	}
-	l.read = make(map[int64]Row, len(records))
-	f.Hits = make([]position, len(records))
-	for i := range records {
-		c := &records[i]
-		f.Hits[i] = position{phaseRest, c.NameSort, c.Number}
-		l.read[c.Number] = c.row(l.now)
+	l.read = make(map[int64]Row, r.Limit)
+	for _, p := range l.parts(r, phaseDetails) {
+		var behind []any
+		if r.From != nil {
+			if p.phase != r.From.Phase && l.passed(r, p) {
+				continue
+			}
+			if p.phase == r.From.Phase {
+				behind = key
+			}
+		}
+		limit := r.Limit - len(f.Hits)
+		records := make([]rowRecord, 0, limit)
+		if err = o.First(l.all(l.hinted(p), p).ColumnExpr(rowColumns), limit, behind...).Scan(l.prepared(ctx), &records); err != nil {
+			return f, false, err
+		}
+		for i := range records {
+			c := &records[i]
+			c.Phase = p.phase
+			f.Hits = append(f.Hits, c.position)
+			l.read[c.Number] = c.row(l.now)
+		}
+		if len(f.Hits) == r.Limit {
+			break
+		}
 	}
 	return f, true, nil
+}
+
+// passed says whether a part lies before the row after which a reading begins.
+func (l *overview) passed(r reading, p part) bool {
+	return (p.phase < r.From.Phase) != l.descending(r)
 }
 
 // phases reads a search in its order, part by part up to phase last. It reads a limited number of rows of each part.
 // done=false when that neither filled the page nor reached the end of the list.
 func (l *overview) phases(ctx context.Context, r reading, last int) (f result, done bool, err error) {
 	for _, p := range l.parts(r, last) {
-		if r.From != nil && p.phase != r.From.Phase && (p.phase < r.From.Phase) != r.Back {
+		if r.From != nil && p.phase != r.From.Phase && l.passed(r, p) {
 			continue // before the beginning of the reading
 		}
 		rest := r
@@ -280,19 +336,19 @@ func (l *overview) phases(ctx context.Context, r reading, last int) (f result, d
 // part reads one part. whole=false when it neither reached the end of the part nor filled the page. This is only
 // determined with ask, because it costs another count.
 func (l *overview) part(ctx context.Context, r reading, p part, ask bool) (hits []position, whole bool, err error) {
-	if l.order.number && !l.filter.Attention && !l.db.IsPostgres() {
+	if l.search && l.order.by == byNumber && l.narrowest == nil && !l.db.IsPostgres() {
 		hits, err = l.stream(ctx, r)
 		return hits, true, err
 	}
 	o, key := l.ordered(r)
 	walk := o.First(l.walked(p), l.limits.walk, key...)
-	q := l.db.NewSelect().TableExpr(`(?) AS customer`, walk).ColumnExpr(`? AS phase, customer.name_sort, customer.number`, p.phase)
-	q = l.scoped(l.filtered(q, `customer.type`).Where(`?`, l.inPhase(p.phase)))
+	q := l.db.NewSelect().TableExpr(`(?) AS customer`, walk).ColumnExpr(`? AS phase, ?`, p.phase, o.Key())
+	q = l.scoped(l.filtered(q)).Where(`?`, l.inPhase(p.phase))
 	if l.phased() {
 		q.Where(`NOT ?`, l.earlier(p.phase))
 	}
 	q = o.First(q, r.Limit)
-	if !ask || p.phase == phaseNumber {
+	if !ask || l.phased() && p.phase == phaseNumber {
 		err = l.inOrder(ctx, p, func(db bun.IDB) error { return q.Conn(db).Scan(ctx, &hits) })
 		return hits, true, err
 	}
@@ -300,8 +356,8 @@ func (l *overview) part(ctx context.Context, r reading, p part, ask bool) (hits 
 	// PostgreSQL a second statement costs more than its result. For a full page the walk is not repeated.
 	err = l.inOrder(ctx, p, func(db bun.IDB) error {
 		// Raw SQL: a UNION with one limit for both parts.
-		return db.NewRaw(`SELECT * FROM (?) AS hits UNION ALL SELECT ?, '', count(*) FROM (?) AS walked LIMIT ?`,
-			q, phaseCounted, walk, r.Limit).Scan(ctx, &hits)
+		return db.NewRaw(`SELECT * FROM (?) AS hits UNION ALL SELECT ?, ? FROM (?) AS walked LIMIT ?`,
+			q, phaseCounted, l.countedKey(), walk, r.Limit).Scan(ctx, &hits)
 	})
 	if err != nil {
 		return nil, false, err
@@ -313,49 +369,72 @@ func (l *overview) part(ctx context.Context, r reading, p part, ask bool) (hits 
 	return hits[:last], hits[last].Number < int64(l.limits.walk), nil
 }
 
+// countedKey is a row's key in which the number is that of all rows.
+func (l *overview) countedKey() store.Condition {
+	switch l.order.by {
+	case byNumber:
+		return bun.Safe(`count(*)`)
+	case byCity:
+		return bun.Safe(`'', '', count(*)`)
+	case byChanged:
+		return bun.SafeQuery(`?, count(*)`, l.now)
+	}
+	return bun.Safe(`'', count(*)`)
+}
+
 // walked selects the rows that can be in a part.
 func (l *overview) walked(p part) *bun.SelectQuery {
-	if p.phase == phaseNumber {
+	if l.phased() && p.phase == phaseNumber {
 		return l.from(`customer`).Where(`customer.number = ?`, l.terms.number)
 	}
-	q := l.from(l.hinted())
+	q := l.from(l.hinted(p)).Where(`?`, store.All(p.only))
 	if p.begins != "" {
 		q.Where(`?`, begins(p.begins))
 	}
-	switch {
-	case l.filter.Attention: // also in the walk, because the index covers only these rows
-		return q.Where(`customer.attention_at <= ?`, l.now)
-	case l.db.IsPostgres() || l.order.number || l.scope.where != nil:
-		return q
-	case l.phased() && p.phase != phaseDetails:
-		return q.Column(`number`, `name_sort`, `type`, `search`) // only columns in the index, so that the table is not read
+	if f := l.byName(); f != nil && p.index == "" && l.order.by == byName {
+		return q.Where(`?`, f.where) // also in the walk, because the index covers only these rows
 	}
-	return q.Column(`number`, `name_sort`, `type`, `search`, `details`)
+	if l.db.IsPostgres() || l.scope.where != nil || !l.covered() {
+		return q
+	}
+	q.Column(`number`, `name_sort`, `type`, `search`) // only columns in the index, so that the table is not read
+	if l.phased() && p.phase != phaseDetails {
+		return q
+	}
+	return q.Column(`details`)
 }
 
 // stream reads a search sorted by number. On SQLite the trigram index itself has this order.
 func (l *overview) stream(ctx context.Context, r reading) (hits []position, err error) {
 	_, key := l.ordered(r)
-	q := l.matches().ColumnExpr(`? AS phase, customer.name_sort, customer.number`, phaseRest)
-	err = listing.By(l.order.descending != r.Back, "customer_search.rowid").First(q, r.Limit, key...).Scan(ctx, &hits)
+	q := l.matches().ColumnExpr(`? AS phase, customer.number`, phaseRest)
+	err = listing.By(l.descending(r), "customer_search.rowid").First(q, r.Limit, key...).Scan(ctx, &hits)
 	return hits, err
 }
 
-// matches selects all rows that match, by the trigram index. PostgreSQL must not use another index, neither instead nor
-// in addition: reading 300,000 index entries of companies to find the matches among them takes longer than checking the
-// type of the matches. So the conditions are written in a form for which no other index exists.
+// matches selects all rows that match, by the trigram index or by the index of the narrowest facet. PostgreSQL must not use
+// another index, neither instead nor in addition: reading 300,000 index entries of companies to find the matches among them
+// takes longer than checking the type of the matches. So for the trigram index the conditions are written in a form for which
+// no other index exists, and the rows of a facet are selected by themselves.
 func (l *overview) matches() (q *bun.SelectQuery) {
-	kind := `customer.type`
 	switch {
+	case l.narrowest != nil:
+		q = l.within(*l.narrowest)
 	case l.db.IsPostgres():
-		q, kind = l.db.NewSelect().TableExpr(`customer`).Where(`customer.deleting IS NOT TRUE`), `customer.type || ''`
-	case l.filter.Attention:
-		q = l.from(`customer INDEXED BY customer_attention`)
+		q = l.db.NewSelect().TableExpr(`customer`).Where(`customer.deleting IS NOT TRUE`)
+		for _, f := range l.facets {
+			q.Where(`?`, f.plainly())
+		}
+		return l.scoped(q).Where(`?`, l.matching())
 	default:
 		q = l.from(`customer_search CROSS JOIN customer ON customer.number = customer_search.rowid`).
 			Where(`customer_search MATCH ?`, l.terms.match(l.sample.Enough))
 	}
-	return l.scoped(l.filtered(q, kind).Where(`?`, l.matching()))
+	q = l.scoped(l.filtered(q))
+	if l.search {
+		q.Where(`?`, l.matching())
+	}
+	return q
 }
 
 // gathered is the result of gathering the matches of a search.
@@ -366,24 +445,20 @@ type gathered struct {
 
 // gather reads a page of a search from all its matches, and counts them. With most > 0 it stops at most matches.
 func (l *overview) gather(ctx context.Context, r reading, most int) (g gathered, err error) {
-	matches := l.matches().ColumnExpr(`customer.name_sort, customer.number, ? AS phase`, l.phase()).Limit(int64(most))
-	o, key := listing.By(l.order.descending != r.Back, "phase", "name_sort", "number"), []any(nil)
-	if l.order.number {
-		o.Columns = o.Columns[2:]
-	}
+	columns := l.order.columns()
+	o, key := listing.By(l.descending(r), append([]string{"phase"}, columns...)...), []any(nil)
+	matches := l.matches().Column(columns...).ColumnExpr(`? AS phase`, l.phase()).Limit(int64(most))
 	if r.From != nil {
-		key = []any{r.From.Phase, r.From.Name, r.From.Number}[3-len(o.Columns):]
+		key = append([]any{r.From.Phase}, r.From.key(l.order)...)
 	}
 	page := o.First(l.db.NewSelect().Table(`hits`), r.Limit, key...)
 	var rows []struct {
-		N      int            `bun:"n"`
-		Phase  sql.NullInt64  `bun:"phase"`
-		Name   sql.NullString `bun:"name_sort"`
-		Number sql.NullInt64  `bun:"number"`
+		N        int `bun:"n"`
+		position     // zero if no row is on the page
 	}
-	err = l.byTrigrams(ctx, func(db bun.IDB) error {
+	err = l.gathering(ctx, func(db bun.IDB) error {
 		// Raw SQL: without MATERIALIZED the matches would be gathered twice.
-		return db.NewRaw(`WITH hits AS MATERIALIZED (?) SELECT total.n, page.phase, page.name_sort, page.number
+		return db.NewRaw(`WITH hits AS MATERIALIZED (?) SELECT total.n, page.*
 			FROM (SELECT count(*) AS n FROM hits) AS total
 			LEFT JOIN (?) AS page ON TRUE ORDER BY ?`, matches, page, o.Sort()).Scan(ctx, &rows)
 	})
@@ -393,8 +468,8 @@ func (l *overview) gather(ctx context.Context, r reading, most int) (g gathered,
 	g.Counted = true
 	for _, row := range rows {
 		g.Count = row.N
-		if row.Number.Valid {
-			g.Hits = append(g.Hits, position{int(row.Phase.Int64), row.Name.String, row.Number.Int64})
+		if row.Number != 0 {
+			g.Hits = append(g.Hits, row.position)
 		}
 	}
 	g.all = most == 0 || g.Count < most
@@ -403,7 +478,7 @@ func (l *overview) gather(ctx context.Context, r reading, most int) (g gathered,
 
 // countMatches counts the matches, up to listing.CountCap+1.
 func (l *overview) countMatches(ctx context.Context) (n int, err error) {
-	err = l.byTrigrams(ctx, func(db bun.IDB) error {
+	err = l.gathering(ctx, func(db bun.IDB) error {
 		n, err = listing.Count(ctx, db, l.matches().ColumnExpr(`1`))
 		return err
 	})
@@ -419,22 +494,25 @@ func (l *overview) inOrder(ctx context.Context, p part, query func(db bun.IDB) e
 	return listing.Avoiding(ctx, l.db, []string{"bitmapscan", "sort", "seqscan"}, query)
 }
 
-// byTrigrams runs a query that PostgreSQL must answer by the trigram index.
-func (l *overview) byTrigrams(ctx context.Context, query func(db bun.IDB) error) error {
+// gathering runs a query of matches. PostgreSQL must answer it by the trigram index if they are found by that.
+func (l *overview) gathering(ctx context.Context, query func(db bun.IDB) error) error {
+	if l.narrowest != nil {
+		return query(l.db)
+	}
 	return listing.Avoiding(ctx, l.db, []string{"seqscan", "indexscan"}, query)
 }
 
 // prepared is store.Prepared for a list whose plan is the same for all values: not for one of those customers only to
-// whom the caller has a relation, which may be few or very many, and not for those that need attention by now.
+// whom the caller has a relation, which may be few or very many, and not for those that a filter lets through.
 func (l *overview) prepared(ctx context.Context) context.Context {
-	if l.scope.where != nil || l.filter.Attention {
+	if l.scope.where != nil || l.filter.narrows() || l.order.by == byStatus {
 		return ctx
 	}
 	return store.Prepared(ctx)
 }
 
 // rowColumns are the columns of a rowRecord.
-const rowColumns = `customer.number, customer.name_sort, customer.id, customer.version, customer.type, customer.first_name, customer.last_name,
+const rowColumns = `customer.number, customer.city_sort, customer.name_sort, customer.updated_at, customer.id, customer.version, customer.type, customer.first_name, customer.last_name,
 	customer.company_name, customer.city, customer.access_count, customer.access_registered, customer.access_worst, customer.access_expires_at`
 
 // byNumber loads the customers with these numbers that still exist.

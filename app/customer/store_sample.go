@@ -2,9 +2,11 @@ package customer
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
 	"kontor/app/listing"
@@ -21,6 +23,8 @@ type expectation struct {
 	// leading are the customers whose name begins with one of several words of the search, and within are those of them
 	// that match. A walk goes through these names first.
 	leading, within int
+	// read is how many rows are read to gather the matches.
+	read int
 }
 
 // surelyFills is how many times as many matches as a page has must be expected in a range of names, as a sample is not exact.
@@ -34,9 +38,12 @@ func (l *overview) walks(r reading, e expectation) bool {
 		return true
 	}
 	if l.alike || e.rows == 0 {
-		return false
+		return !l.search && e.of == 0 // without a sample, some of the list is walked before a whole facet is gathered
 	}
-	saved := e.rows
+	saved, step := e.read, l.limits.step
+	if !l.covered() {
+		step = 1
+	}
 	if !e.many && !r.Uncounted {
 		saved -= listing.CountCap
 	}
@@ -44,11 +51,16 @@ func (l *overview) walks(r reading, e expectation) bool {
 	if e.within > surelyFills*r.Limit {
 		names = float64(e.leading) / float64(e.within)
 	}
-	return float64(saved*l.limits.step) > float64(r.Limit)*names
+	return float64(saved*step) > float64(r.Limit)*names
 }
 
-// expect estimates the number of matches from the sample of search texts. It asks the database only which of the matches
-// in the sample the caller may list, unless that is all of them.
+// covered says whether a walk reads only the index of the names.
+func (l *overview) covered() bool {
+	return l.search && l.order.by == byName && !slices.ContainsFunc(l.facets, func(f facet) bool { return !f.covered })
+}
+
+// expect estimates the number of matches from the sample of search texts, and chooses how they are gathered. It asks the
+// database only which of the matches in the sample the caller may list and somebody administers, unless that is all of them.
 func (l *overview) expect(ctx context.Context) (expectation, error) {
 	e := &l.expected
 	if e.known {
@@ -56,15 +68,21 @@ func (l *overview) expect(ctx context.Context) (expectation, error) {
 	}
 	t := l.texts.Get(ctx)
 	e.known, l.sample = true, t
+	if err := l.countFacets(ctx); err != nil {
+		return *e, err
+	}
 	if len(t.Rows) == 0 {
+		if !l.search {
+			l.narrowest = &l.facets[0]
+		}
 		return *e, nil
 	}
-	met := l.among(t)
+	met, texts := l.among(t)
 	n := len(met)
 	leading, within := l.leading(t)
-	if l.scope.where != nil && n > 0 {
+	if (l.scope.where != nil || l.administrator != uuid.Nil) && n > 0 {
 		asked := met[:min(n, mostAsked)]
-		may, err := l.scoped(l.from(`customer`)).Where(`customer.number IN (?)`, bun.List(asked)).Count(ctx)
+		may, err := l.scoped(l.filtered(l.from(`customer`))).Where(`customer.number IN (?)`, bun.List(asked)).Count(ctx)
 		if err != nil {
 			return *e, err
 		}
@@ -72,18 +90,40 @@ func (l *overview) expect(ctx context.Context) (expectation, error) {
 	}
 	e.rows, e.of = int(float64(n)/t.Share), int(float64(len(t.Rows))/t.Share)
 	e.leading, e.within = int(float64(leading)/t.Share), int(float64(within)/t.Share)
-	e.many = t.MoreThan(listing.CountCap, n)
+	e.many, e.read = t.MoreThan(listing.CountCap, n), int(float64(texts)/t.Share)
+	for i := range l.facets {
+		f := &l.facets[i]
+		if f.sampled != nil {
+			f.rows = int(float64(count(t.Rows, f.sampled)) / t.Share)
+		}
+	}
+	if f := narrowestOf(l.facets); f != nil && (!l.search || f.rows < e.read) {
+		l.narrowest, e.read = f, f.rows
+	}
 	return *e, nil
+}
+
+func count(rows []sampledText, is func(r *sampledText) bool) (n int) {
+	for i := range rows {
+		if is(&rows[i]) {
+			n++
+		}
+	}
+	return n
 }
 
 // mostAsked is how many matches of a sample are checked for whether the caller may list them.
 const mostAsked = 200
 
-// among returns the numbers of the rows of a sample that match. Words are searched in the search text only, as for most
-// matches that is where they are, unless they are similar spellings.
-func (l *overview) among(t *sample.Sample[sampledText]) (numbers []int64) {
+// among returns the numbers of the rows of a sample that match, and how many have the words, whatever the filter. Words are
+// searched in the search text only, as for most matches that is where they are, unless they are similar spellings.
+func (l *overview) among(t *sample.Sample[sampledText]) (numbers []int64, texts int) {
 	add := func(r *sampledText, met bool) {
-		if met && l.shows(r) {
+		if !met {
+			return
+		}
+		texts++
+		if l.shows(r) {
 			numbers = append(numbers, r.Number)
 		}
 	}
@@ -92,13 +132,13 @@ func (l *overview) among(t *sample.Sample[sampledText]) (numbers []int64) {
 			r := &t.Rows[i]
 			add(r, l.terms.matches(r.Search, r.Details))
 		}
-		return numbers
+		return numbers, texts
 	}
 	for _, i := range t.With(l.terms.Trigrams) {
 		r := &t.Rows[i]
 		add(r, l.terms.named(r.Search))
 	}
-	return numbers
+	return numbers, texts
 }
 
 // leading counts those rows of a sample whose name begins with one of several words of the search, and those of them that
@@ -122,9 +162,9 @@ func (l *overview) leading(t *sample.Sample[sampledText]) (all, matching int) {
 	return all, matching
 }
 
-// shows says whether the filter lets a row through.
+// shows says whether the filter lets a row through, as far as the sample knows.
 func (l *overview) shows(r *sampledText) bool {
-	return (l.filter.Type == "" || l.filter.Type == r.Type) && (!l.filter.Attention || r.AttentionAt != nil && !r.AttentionAt.After(l.now))
+	return !slices.ContainsFunc(l.facets, func(f facet) bool { return f.sampled != nil && !f.sampled(r) })
 }
 
 // named says whether a search text has all the words; see overview.named.
@@ -165,6 +205,10 @@ type sampledText struct {
 	Search      string     `bun:"search"`
 	Details     string     `bun:"details"`
 	AttentionAt *time.Time `bun:"attention_at"`
+	CitySort    string     `bun:"city_sort"`
+	// NoAdministrator is from when on nobody administers the customer; zero: somebody does.
+	NoAdministrator bun.NullTime `bun:"no_administrator_since"`
+	accessColumns
 }
 
 // sampled is where samples of all customers come from. They tell how many customers a search will find.
@@ -172,7 +216,8 @@ func (s *Service) sampled() sample.Source[sampledText] {
 	return sample.Source[sampledText]{
 		DB: s.db, Table: "customer", Size: s.limits.sample,
 		Read: func(ctx context.Context, numbers []int64) (rows []sampledText, err error) {
-			err = s.from(`customer`).ColumnExpr(`customer.number, customer.type, customer.search, COALESCE(customer.details, '') AS details, customer.attention_at`).
+			err = s.from(`customer`).ColumnExpr(`customer.number, customer.type, customer.search, COALESCE(customer.details, '') AS details, customer.attention_at,
+				customer.city_sort, customer.no_administrator_since, customer.access_worst, customer.access_expires_at`).
 				Where(`customer.number IN (?)`, bun.List(numbers)).Scan(ctx, &rows)
 			return rows, err
 		},

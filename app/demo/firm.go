@@ -122,7 +122,7 @@ func (f *firm) client(ctx context.Context, i int, c client) error {
 	}
 	derived := customer.Derive(t, number, d)
 	values := map[string]any{
-		"number": number, "id": id, "type": t, "name_sort": derived.NameSort, "identity": derived.Identity, "search": "",
+		"number": number, "id": id, "type": t, "name_sort": derived.NameSort, "city_sort": derived.CitySort, "identity": derived.Identity, "search": "",
 		"created_at": since, "updated_at": since, "created_by": by.ID,
 	}
 	for _, field := range customer.Fields() {

@@ -29,7 +29,7 @@ var tables = []struct {
 		rows: func(b *batch) [][]any { return b.accounts }},
 	{name: "account_role", columns: strings.Fields(`account_id role`), rows: func(b *batch) [][]any { return b.roles }},
 	{name: "customer", columns: strings.Fields(`number id type salutation first_name last_name date_of_birth company_name legal_form
-		register_number street postal_code city country phone locale name_sort search details identity invitation_at attention_at access_count
+		register_number street postal_code city country phone locale name_sort city_sort search details identity invitation_at attention_at access_count
 		access_registered access_worst access_expires_at created_at updated_at`),
 		rows: func(b *batch) [][]any { return b.customers }},
 	{name: "customer_search", columns: strings.Fields(`rowid text`), rows: func(b *batch) [][]any { return b.search }, lite: true},

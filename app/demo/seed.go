@@ -177,7 +177,7 @@ func (g *generator) customer(b *batch, i int, number int64) {
 	}
 	b.customers = append(b.customers, []any{
 		number, id, string(t), d.Salutation, d.FirstName, d.LastName, d.DateOfBirth, d.CompanyName, d.LegalForm,
-		d.RegisterNumber, d.Street, d.PostalCode, d.City, d.Country, d.Phone, d.Locale, derived.NameSort, derived.Search, derived.Details,
+		d.RegisterNumber, d.Street, d.PostalCode, d.City, d.Country, d.Phone, d.Locale, derived.NameSort, derived.CitySort, derived.Search, derived.Details,
 		derived.Identity, attention, attention, 1, active, string(status), expires, created, created,
 	})
 	b.search = append(b.search, []any{number, derived.Trigrams})

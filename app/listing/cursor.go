@@ -19,10 +19,10 @@ const maxCursor = 4096
 
 // Encode writes a cursor: the key of a row, for use in a URL. The values are of type int, int64, time.Time, uuid.UUID
 // or string. Numbers must not be negative, times must be whole microseconds, and a string must be a sort name
-// (store.SortKey) and the last value. form distinguishes lists, orders and versions of a key.
+// (store.SortKey). form distinguishes lists, orders and versions of a key.
 func Encode(form byte, key ...any) string {
 	b := []byte{form}
-	for _, value := range key {
+	for i, value := range key {
 		switch v := value.(type) {
 		case int:
 			b = binary.AppendUvarint(b, uint64(v)) //nolint:gosec // not negative
@@ -33,6 +33,9 @@ func Encode(form byte, key ...any) string {
 		case uuid.UUID:
 			b = append(b, v.Bytes()...)
 		case string:
+			if i < len(key)-1 { // the last one ends with the cursor
+				b = binary.AppendUvarint(b, uint64(len(v)))
+			}
 			b = append(b, v...)
 		default:
 			panic(fmt.Sprintf("a cursor of type %T", value))
@@ -54,7 +57,18 @@ func Decode(cursor string, form byte, key ...any) (ok bool) {
 	b = b[1:]
 	values := make([]any, len(key))
 	for i, variable := range key {
-		if values[i], b, ok = take(b, variable); !ok {
+		if text, is := variable.(*string); is && i < len(key)-1 {
+			length, n := binary.Uvarint(b)
+			if n <= 0 || length > uint64(len(b)-n) {
+				return false
+			}
+			end := n + int(length) //nolint:gosec // not longer than b
+			values[i], _, ok = take(b[n:end], text)
+			b = b[end:]
+		} else {
+			values[i], b, ok = take(b, variable)
+		}
+		if !ok {
 			return false
 		}
 	}

@@ -119,6 +119,10 @@ func TestRead(t *testing.T) {
 				require.Equal(t, min(n, CountCap), p.Count)
 				require.Equal(t, n > CountCap, p.Capped)
 				require.Equal(t, after == "", p.Prev == "", "behind")
+				if n > 0 {
+					assert.Equal(t, PageSize*len(pages)+1, p.First, "the place of the first row")
+					assert.Equal(t, n > PageSize, p.Part(), "one of several pages")
+				}
 				pages = append(pages, p)
 				if after = p.Next; after == "" {
 					break
@@ -136,6 +140,7 @@ func TestRead(t *testing.T) {
 				require.NoError(t, err, "back from page")
 				assert.Equal(t, pages[i-1].Rows, p.Rows)
 				assert.Equal(t, pages[i-1].Prev, p.Prev)
+				assert.Equal(t, pages[i-1].First, p.First, "the place of the first row")
 				assert.NotEmpty(t, p.Next)
 			}
 		})
@@ -189,7 +194,8 @@ func (l uncounted) Find(ctx context.Context, r Reading[int]) (f Found[int], err 
 func TestReadFromAnywhere(t *testing.T) {
 	l := numbers{2 * PageSize}
 	for _, c := range []struct{ after, before string }{
-		{"broken", ""}, {"", "broken"}, {l.Encode(l.n), ""}, {l.Encode(l.n - 1), ""}, {"", l.Encode(0)}, {"", l.Encode(PageSize - 1)},
+		{"broken", ""}, {"", "broken"}, {l.Encode(1) + ".0", ""}, {l.Encode(1) + ".x", ""}, {l.Encode(1) + ".07", ""},
+		{l.Encode(1) + ".99999999999999999999", ""}, {l.Encode(l.n), ""}, {l.Encode(l.n - 1), ""}, {"", l.Encode(0)}, {"", l.Encode(PageSize - 1)},
 	} {
 		p, err := Read(t.Context(), l, c.after, c.before)
 		require.NoError(t, err, "%+v", c)

@@ -27,6 +27,9 @@ func (o Order) Sort() store.Condition {
 	return bun.Safe(strings.Join(o.Columns, direction+`, `) + direction)
 }
 
+// Key returns the columns, as what a query selects.
+func (o Order) Key() store.Condition { return bun.Safe(strings.Join(o.Columns, `, `)) }
+
 // First makes a query read its first n rows in this order, or the first n rows after the row with the given key.
 func (o Order) First(q *bun.SelectQuery, n int, key ...any) *bun.SelectQuery {
 	if len(key) > 0 {

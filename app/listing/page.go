@@ -2,7 +2,10 @@ package listing
 
 import (
 	"context"
+	"math"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // A page has PageSize rows; counts end at CountCap.
@@ -14,11 +17,18 @@ const (
 // Page is one page of a list.
 type Page[R any] struct {
 	Rows       []R
+	First      int    // the first row is the how many-th of the list, as the pages before were read; 0: not known
 	Next, Prev string // cursors, "" where there is none
 	Count      int    // of all rows of the list, as far as was counted, up to CountCap
 	Capped     bool   // there are more than Count
 	Similar    bool   // no row has the words of the search; these rows have words with a similar spelling
 }
+
+// Last says the how many-th of the list the last row is; see First.
+func (p Page[R]) Last() int { return p.First + len(p.Rows) - 1 }
+
+// Part says whether the page is one of several, and which rows it has.
+func (p Page[R]) Part() bool { return p.First > 0 && (p.Next != "" || p.Prev != "") }
 
 // Reading is one reading of a list with keys of type K.
 type Reading[K any] struct {
@@ -54,10 +64,11 @@ type Source[K, R any] interface {
 // if there is nothing after the cursor, or not more than one page before it.
 func Read[K, R any](ctx context.Context, of Source[K, R], after, before string) (p Page[R], err error) {
 	r := Reading[K]{Limit: PageSize + 1} // one more says that there is another page
-	if key, ok := of.Decode(before); ok {
-		r.From, r.Back = &key, true
-	} else if key, ok := of.Decode(after); ok {
-		r.From = &key
+	var place int                        // of the row of the cursor
+	if key, n, ok := readCursor(of, before); ok {
+		r.From, r.Back, place = &key, true, n
+	} else if key, n, ok := readCursor(of, after); ok {
+		r.From, place = &key, n
 	}
 	found, err := of.Find(ctx, r)
 	if err == nil && r.From != nil && (len(found.Hits) == 0 || r.Back && len(found.Hits) <= PageSize) {
@@ -75,14 +86,47 @@ func Read[K, R any](ctx context.Context, of Source[K, R], after, before string) 
 	if r.Back {
 		slices.Reverse(keys)
 	}
+	switch {
+	case r.From == nil:
+		p.First = 1
+	case place > 0 && r.Back:
+		p.First = max(place-len(keys), 0)
+	case place > 0:
+		p.First = place + 1
+	}
 	if more || r.Back {
-		p.Next = of.Encode(keys[len(keys)-1])
+		p.Next = writeCursor(of, keys[len(keys)-1], p.First+len(keys)-1)
 	}
 	if r.From != nil && !r.Back || r.Back && more {
-		p.Prev = of.Encode(keys[0])
+		p.Prev = writeCursor(of, keys[0], p.First)
 	}
 	p.Rows, err = of.Load(ctx, keys)
 	return p, err
+}
+
+// writeCursor writes the cursor of a row, with its place in the list, which is not known if it is not positive.
+func writeCursor[K, R any](of Source[K, R], key K, place int) string {
+	if cursor := of.Encode(key); place <= 0 {
+		return cursor
+	} else {
+		return cursor + "." + strconv.Itoa(place)
+	}
+}
+
+// mostPlaces is the highest place that a cursor may say: no list has more rows.
+const mostPlaces = math.MaxInt32
+
+// readCursor reads such a cursor.
+func readCursor[K, R any](of Source[K, R], cursor string) (key K, place int, ok bool) {
+	text, digits, placed := strings.Cut(cursor, ".")
+	if placed {
+		var err error
+		if place, err = strconv.Atoi(digits); err != nil || place < 1 || place > mostPlaces || strconv.Itoa(place) != digits {
+			return key, 0, false
+		}
+	}
+	key, ok = of.Decode(text)
+	return key, place, ok
 }
 
 // First returns the first n rows of a list, as a page without others before or after it. If there are more rows, and

@@ -349,9 +349,10 @@ func (s *Services) Loop() *loop.Loop {
 			{Name: "find out what customers need that the version before wrote", Every: 10 * time.Second, Run: func(ctx context.Context) error {
 				return s.Customers.ContinueNeeds(ctx, detailChunk)
 			}},
-			{Name: "correct summaries of accesses that a version without them left", Every: time.Hour, Run: func(ctx context.Context) error {
+			{Name: "write by which city customers recorded before are sorted", Every: 2 * time.Second, Run: s.Customers.ContinueCities},
+			{Name: "correct summaries and cities that a version without them left", Every: time.Hour, Run: func(ctx context.Context) error {
 				_, err := s.Customers.CorrectAccessSummaries(ctx)
-				return err
+				return errors.Join(err, s.Customers.CorrectCities(ctx))
 			}},
 			{Name: "tend the search index", Every: time.Second, Run: func(ctx context.Context) error {
 				return errors.Join(s.Customers.MergeSearchIndex(ctx), s.Transactions.MergeSearchIndex(ctx))

@@ -252,6 +252,14 @@
     button.setAttribute("aria-pressed", String(show));
   });
 
+  // The way back to a list leads to what was last searched, filtered and sorted there. It ends with the session.
+  const lists = ["/customers", "/transactions"];
+  const rememberList = () => { if (lists.includes(location.pathname)) sessionStorage.setItem(location.pathname, location.search); };
+  document.addEventListener("htmx:pushedIntoHistory", rememberList);
+  if ($("#main .top")) rememberList();
+  else sessionStorage.clear();
+  document.querySelectorAll(".crumbs a").forEach((a) => { a.search = a.search || (sessionStorage.getItem(a.pathname) ?? ""); });
+
   disclose();
   reveal();
   countTicked();

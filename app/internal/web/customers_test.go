@@ -67,6 +67,13 @@ func TestOverview(t *testing.T) {
 		{"?type=company", nil},
 		{"?type=nonsense&sort=nonsense&status=nonsense", []string{"Groß-Öhlmann, Änne", "Kühn, Berta", "<script>alert(1)</script>, Änne"}},
 		{"?status=attention", []string{"Kühn, Berta"}}, // no access
+		{"?status=none", []string{"Kühn, Berta"}},
+		{"?status=none&status=attention&administrator=me", []string{"Kühn, Berta"}},
+		{"?status=invited", []string{"Groß-Öhlmann, Änne", "<script>alert(1)</script>, Änne"}},
+		{"?sort=status", []string{"Kühn, Berta", "Groß-Öhlmann, Änne", "<script>alert(1)</script>, Änne"}},
+		{"?administrator=none", nil},
+		{"?administrator=00000000-0000-7000-8000-000000000000", nil},
+		{"?city=Atlantis", nil},
 	} {
 		a := b.get("/customers" + c.query)
 		a.want(t, http.StatusOK)
@@ -75,15 +82,16 @@ func TestOverview(t *testing.T) {
 	}
 	doc := b.get("/customers?q=k%C3%BChn&type=person").doc(t)
 	for selector, want := range map[string]string{
-		"#q@value": "kühn", "#q@hx-get": "/customers", "form.find [name=type]@value": "person",
+		"#q@value": "kühn", "#q@hx-get": "/customers", "[form=search][name=type]@value": "person", "[form=filter][name=q]@value": "kühn",
 		"th[aria-sort=ascending] a@href":      "/customers?q=k%C3%BChn&type=person&sort=-name",
-		".chips [aria-current]@href":          "/customers?q=k%C3%BChn&type=person",
+		".chips [aria-current]@href":          "/customers?q=k%C3%BChn", // once more takes it away
 		"table.customers .name@href":          "/customers/" + w.customer.String() + "/data",
 		"nav [aria-current=page]@href":        "/customers",
 		"[data-say]@data-say":                 "1 customer",
 		"a[href^='/customers/new']@href":      "/customers/new",
 		"table.customers tbody .tag@class":    "tag bad",
 		"table.customers th:last-child@scope": "col",
+		"#filter-status [selected]@value":     "",
 	} {
 		css, name, _ := strings.Cut(selector, "@")
 		assert.Equal(t, want, attr(doc, css, name), selector)
@@ -98,8 +106,10 @@ func TestOverviewPages(t *testing.T) {
 	}
 	b := w.signedIn()
 	first := b.get("/customers").doc(t)
+	assert.Equal(t, "1–50 of 56 customers", strings.TrimSpace(first.Find(".count").Text()))
 	require.Equal(t, 1, first.Find(".pages a").Length(), "the first page leads to %d others", first.Find(".pages a").Length())
 	second := b.get(attr(first, ".pages a", "href")).doc(t)
+	assert.Equal(t, "51–56 of 56 customers", strings.TrimSpace(second.Find(".count").Text()))
 	seen := append(names(first), names(second)...)
 	require.Len(t, seen, listing.PageSize+6, "rows")
 	assert.True(t, slices.IsSorted(seen[1:]))

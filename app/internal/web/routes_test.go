@@ -73,6 +73,7 @@ var answers = map[string]string{
 	"GET /customers/:id/transactions":                  "lnoooooloon",
 	"POST /customers/:id/transactions":                 "lnfoffflffn",
 	"GET /customers/:id/transactions/new":              "lnfoffflffn",
+	"GET /customers/cities":                            "lnoooooloof",
 	"GET /customers/deletions/:id":                     "lnnnnnolnnn",
 	"POST /customers/duplicates":                       "lnooooolooo",
 	"POST /customers/numbers":                          "lnooofoloof",

@@ -2,8 +2,10 @@ package customer
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/customer"
 	"kontor/app/internal/web/kit"
@@ -18,24 +20,33 @@ type overview struct {
 	Page   customer.Page
 	Chips  []chip
 	Heads  []columnHead
-	Next   string // addresses of the next and the previous page
-	Prev   string
-	Add    bool
-	Narrow bool // a search or filter applies: an empty list means that nothing matches
+	Picks  *picks // nil in a fragment, which leaves the form as it is
+	// Searched and Picked are the parameters of the list's address besides those of the search and of the form.
+	Searched, Picked []text.Option
+	Next, Prev       string // addresses of the next and the previous page
+	Add              bool
+	Narrow           bool // a search or filter applies: an empty list means that nothing matches
+	// AllWell says that no customer needs attention of all that may be seen, and nothing else was asked.
+	AllWell bool
 	// AllFound is the address of the business transactions that the same search finds, "" for people who may not see any.
 	// If no customer matches, Empty holds these transactions.
 	AllFound string
 	Clear    string
 }
 
+// picks are what can be chosen in the form of the filters.
+type picks struct{ Statuses, Administrators []text.Option }
+
 type chip struct {
 	Text, Href string
 	Current    bool
 }
 
-// columnHead is the head of a column by which the list can be sorted.
+// columnHead is the head of a column.
 type columnHead struct {
-	Text, Href, Sort string // Sort: ascending, descending or none, for aria-sort
+	Text       string
+	Low        bool   // there is room for it only in a wide window
+	Href, Sort string // Sort: ascending, descending or none, for aria-sort; "" if the column has no order
 }
 
 func (s *Screens) listCustomers(c *fiber.Ctx) error {
@@ -45,7 +56,7 @@ func (s *Screens) listCustomers(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	d := overview{Filter: f, Page: page, Narrow: f.Query != "" || f.Type != "" || f.Attention, Clear: "/customers"}
+	d := overview{Filter: f, Page: page, Narrow: f.Narrow(), Clear: "/customers", Searched: restOf(f, "q"), Picked: restOf(f, pickNames...)}
 	if d.Add, err = s.mayAdd(c); err != nil {
 		return err
 	}
@@ -58,6 +69,9 @@ func (s *Screens) listCustomers(c *fiber.Ctx) error {
 		d.Empty.Hint, d.Empty.Next, d.Empty.Do, d.Empty.Icon = "customers.none_hint", "/customers/new", "customer.add", "plus"
 	}
 	d.Chips, d.Heads = chipsOf(f), headsOf(f)
+	alone := f
+	alone.Attention = false
+	d.AllWell = f.Attention && !alone.Narrow()
 	if page.Next != "" {
 		d.Next = URL(f, "after", page.Next)
 	}
@@ -69,13 +83,18 @@ func (s *Screens) listCustomers(c *fiber.Ctx) error {
 			return err
 		}
 	}
+	if !kit.IsFragment(c) {
+		if d.Picks, err = s.picks(c, f); err != nil {
+			return err
+		}
+	}
 	title := "nav.customers"
 	if f.Attention {
 		title = "nav.attention"
 	}
 	return s.Render(c, kit.View{
 		Page: "customer/index", Fragment: "customer/list", Title: s.Say(c, title), Nav: "customers", Data: d,
-		Search: &kit.Search{Path: "/customers", Target: "#list", Label: "search.customers", Hint: "customers.search", Query: f.Query, Rest: restOf(f)},
+		Search: &kit.Search{Path: "/customers", Target: "#list", Label: "search.customers", Hint: "customers.search", Query: f.Query},
 	})
 }
 
@@ -97,23 +116,89 @@ func (s *Screens) findElsewhere(c *fiber.Ctx, d *overview) error {
 	return err
 }
 
-// restOf are the parameters of the list's address besides the search.
-func restOf(f customer.Filter) []text.Option {
-	rest := []text.Option{{Value: "type", Text: string(f.Type)}, {Value: "sort", Text: f.Sort}}
-	if f.Attention {
-		rest = append(rest, text.Option{Value: "status", Text: "attention"})
+// parameters are the parameters of the list's address, but for the cursor.
+func parameters(f customer.Filter) []text.Option {
+	list := []text.Option{
+		{Value: "q", Text: f.Query}, {Value: "type", Text: string(f.Type)}, {Value: "status", Text: string(f.Status)},
+		{Value: "administrator", Text: f.Administrator}, {Value: "city", Text: f.City}, {Value: "sort", Text: f.Sort},
 	}
-	return slices.DeleteFunc(rest, func(o text.Option) bool { return o.Text == "" })
+	if f.Attention {
+		list = append(list, text.Option{Value: "status", Text: attention})
+	}
+	return slices.DeleteFunc(list, func(o text.Option) bool { return o.Text == "" })
+}
+
+// attention is the value of the parameter status for customers that need attention. It can be there beside a status.
+const attention = "attention"
+
+// pickNames are the parameters that the form of the filters sends.
+var pickNames = []string{"status", "administrator", "city"}
+
+// restOf are the parameters besides those with these names.
+func restOf(f customer.Filter, but ...string) []text.Option {
+	return slices.DeleteFunc(parameters(f), func(o text.Option) bool { return slices.Contains(but, o.Value) && o.Text != attention })
+}
+
+// picks are the choices of the form.
+func (s *Screens) picks(c *fiber.Ctx, f customer.Filter) (*picks, error) {
+	any := text.Option{Text: s.Say(c, "filter.any")}
+	p := &picks{Statuses: []text.Option{any}, Administrators: []text.Option{any}}
+	for _, status := range customer.Statuses {
+		p.Statuses = append(p.Statuses, text.Option{Value: string(status), Text: s.Say(c, "status."+string(status))})
+	}
+	people, err := s.customers.Administrators(s.Ctx(c), s.Caller(c))
+	if err != nil {
+		return nil, err
+	}
+	p.Administrators = append(p.Administrators, text.Option{Value: customer.Me, Text: s.Say(c, "customers.mine")})
+	if len(people) > 0 {
+		p.Administrators = append(p.Administrators, text.Option{Value: customer.Nobody, Text: s.Say(c, "customers.nobody")})
+	}
+	for _, one := range people {
+		if one.ID != s.Caller(c).ID {
+			p.Administrators = append(p.Administrators, text.Option{Value: one.ID.String(), Text: one.Name})
+		}
+	}
+	if f.Administrator != "" && !slices.ContainsFunc(p.Administrators, func(o text.Option) bool { return o.Value == f.Administrator }) {
+		p.Administrators = append(p.Administrators, text.Option{Value: f.Administrator, Text: s.Say(c, "customers.other_administrator")})
+	}
+	return p, nil
+}
+
+// suggestCities answers with cities that begin with what is typed, as options.
+func (s *Screens) suggestCities(c *fiber.Ctx) error {
+	cities, err := s.customers.Cities(s.Ctx(c), s.Caller(c), kit.QueryTerm(c, "city"))
+	if err != nil {
+		return err
+	}
+	return s.Render(c, kit.View{Page: "customer/cities", Fragment: "customer/cities", Title: s.Say(c, "field.city"), Nav: "customers", Data: cities})
 }
 
 // ReadFilter reads the overview's filter from the address.
 func ReadFilter(c *fiber.Ctx) customer.Filter {
 	f := customer.Filter{
-		Query: kit.QueryTerm(c, "q"), Attention: c.Query("status") == "attention",
-		Sort: c.Query("sort"), After: c.Query("after"), Before: c.Query("before"),
+		Query: kit.QueryTerm(c, "q"), City: kit.QueryTerm(c, "city"), After: c.Query("after"), Before: c.Query("before"),
+	}
+	for _, value := range c.Context().QueryArgs().PeekMulti("status") {
+		if status := customer.AccessStatus(value); string(value) == attention {
+			f.Attention = true
+		} else if f.Status == "" && slices.Contains(customer.Statuses, status) {
+			f.Status = status
+		}
+	}
+	if sort := c.Query("sort"); slices.Contains(customer.Sorts, strings.TrimPrefix(sort, "-")) {
+		f.Sort = sort
 	}
 	if t := customer.Type(c.Query("type")); slices.Contains(customer.Types, t) {
 		f.Type = t
+	}
+	switch who := c.Query("administrator"); who {
+	case customer.Me, customer.Nobody:
+		f.Administrator = who
+	default:
+		if id := uuid.FromStringOrNil(who); id != uuid.Nil {
+			f.Administrator = id.String()
+		}
 	}
 	return f
 }
@@ -121,50 +206,71 @@ func ReadFilter(c *fiber.Ctx) customer.Filter {
 // URL is the address of a list with this filter. cursor is "" for the first page.
 func URL(f customer.Filter, cursor, value string) string {
 	q := kit.NewQuery("/customers")
-	q.Add("q", f.Query)
-	q.Add("type", string(f.Type))
-	if f.Attention {
-		q.Add("status", "attention")
+	for _, o := range parameters(f) {
+		q.Add(o.Value, o.Text)
 	}
-	q.Add("sort", f.Sort)
 	if cursor != "" {
 		q.Add(cursor, value)
 	}
 	return q.String()
 }
 
+// chipsOf are the filters that one click sets, and that another one takes away.
 func chipsOf(f customer.Filter) []chip {
-	with := func(t customer.Type, attention bool) string {
+	of := func(id string, on bool, set func(g *customer.Filter)) chip {
 		g := f
-		g.Type, g.Attention = t, attention
-		return URL(g, "", "")
+		g.After, g.Before = "", ""
+		set(&g)
+		return chip{id, URL(g, "", ""), on}
+	}
+	toggled := func(t customer.Type) customer.Type {
+		if f.Type == t {
+			return ""
+		}
+		return t
 	}
 	return []chip{
-		{"customers.all", with("", false), f.Type == "" && !f.Attention},
-		{"customers.persons", with(customer.Person, f.Attention), f.Type == customer.Person},
-		{"customers.companies", with(customer.Company, f.Attention), f.Type == customer.Company},
-		{"nav.attention", with(f.Type, !f.Attention), f.Attention},
+		of("customers.all", !f.Narrow(), func(g *customer.Filter) { *g = customer.Filter{Sort: f.Sort} }),
+		of("customers.mine", f.Administrator == customer.Me, func(g *customer.Filter) {
+			if g.Administrator = customer.Me; f.Administrator == customer.Me {
+				g.Administrator = ""
+			}
+		}),
+		of("customers.persons", f.Type == customer.Person, func(g *customer.Filter) { g.Type = toggled(customer.Person) }),
+		of("customers.companies", f.Type == customer.Company, func(g *customer.Filter) { g.Type = toggled(customer.Company) }),
+		of("nav.attention", f.Attention, func(g *customer.Filter) { g.Attention = !f.Attention }),
 	}
 }
 
-// headsOf makes the heads of the two sortable columns. Clicking the active column reverses its order.
+// columns are the columns of the list, with the order that sorts it by each.
+var columns = []struct {
+	id, sort string
+	low      bool
+}{
+	{"customers.number", "number", false}, {"customers.name", "name", false}, {"customers.type", "type", true}, {"field.city", "city", true},
+	{"customers.registered", "", false}, {"access.status", "status", false}, {"customers.changed", "changed", true},
+}
+
+// headsOf makes the heads of the columns. Clicking the active column reverses its order.
 func headsOf(f customer.Filter) []columnHead {
 	in := f.Sort
 	if in == "" {
 		in = "name"
 	}
 	var heads []columnHead
-	for _, column := range []string{"number", "name"} {
-		h := columnHead{Text: "customers." + column, Sort: "none"}
-		g := f
-		g.Sort = column
-		switch in {
-		case column:
-			h.Sort, g.Sort = "ascending", "-"+column
-		case "-" + column:
-			h.Sort = "descending"
+	for _, column := range columns {
+		h := columnHead{Text: column.id, Low: column.low}
+		if column.sort != "" {
+			g := f
+			h.Sort, g.Sort = "none", column.sort
+			switch in {
+			case column.sort:
+				h.Sort, g.Sort = "ascending", "-"+column.sort
+			case "-" + column.sort:
+				h.Sort = "descending"
+			}
+			h.Href = URL(g, "", "")
 		}
-		h.Href = URL(g, "", "")
 		heads = append(heads, h)
 	}
 	return heads

@@ -46,6 +46,7 @@ func (s *Screens) Place() kit.Place {
 func (s *Screens) Routes() []kit.Route {
 	return []kit.Route{
 		kit.Get("/customers", kit.Firm, s.listCustomers),
+		kit.Get("/customers/cities", kit.Firm, s.suggestCities).ByItself(),
 		kit.Get("/customers/new", kit.Firm, s.newCustomer),
 		kit.Post("/customers/new", kit.Firm, s.switchType),
 		kit.Post("/customers", kit.Firm, s.addCustomer),
