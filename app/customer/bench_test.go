@@ -33,6 +33,8 @@ func BenchmarkList(b *testing.B) {
 	demotest.Each(b, func(b *testing.B, db *store.DB) {
 		s, caller := benchService(b, db)
 		deep := deepCursor(b, db, s, caller)
+		caller.ID = demotest.Specialist(b, db, 1)
+		few := demotest.Specialist(b, db, demotest.Specialists).String()
 		for _, c := range []struct {
 			name   string
 			filter customer.Filter
@@ -42,6 +44,28 @@ func BenchmarkList(b *testing.B) {
 			{"by_number_descending", customer.Filter{Sort: "-number"}},
 			{"companies", customer.Filter{Type: customer.Company}},
 			{"attention", customer.Filter{Attention: true}},
+			{"sort/city", customer.Filter{Sort: "city"}},
+			{"sort/type_descending", customer.Filter{Sort: "-type"}},
+			{"sort/status", customer.Filter{Sort: "status"}},
+			{"sort/changed_descending", customer.Filter{Sort: "-changed"}},
+			{"filter/mine", customer.Filter{Administrator: customer.Me}},
+			{"filter/few_of_another", customer.Filter{Administrator: few}},
+			{"filter/mine_companies_by_city", customer.Filter{Administrator: customer.Me, Type: customer.Company, Sort: "city"}},
+			{"filter/mine_registered", customer.Filter{Administrator: customer.Me, Status: customer.Registered}},
+			{"filter/mine_undeliverable", customer.Filter{Administrator: customer.Me, Status: customer.Undeliverable}},
+			{"filter/nobody", customer.Filter{Administrator: customer.Nobody}},
+			{"filter/registered", customer.Filter{Status: customer.Registered}},
+			{"filter/registered_by_number", customer.Filter{Status: customer.Registered, Sort: "-number"}},
+			{"filter/expired", customer.Filter{Status: customer.LinkExpired}},
+			{"filter/undeliverable_by_changed", customer.Filter{Status: customer.Undeliverable, Sort: "-changed"}},
+			{"filter/city", customer.Filter{City: "Köln"}},
+			{"filter/city_by_number", customer.Filter{City: "Köln", Sort: "-number"}},
+			{"filter/city_companies_deactivated", customer.Filter{City: "Köln", Type: customer.Company, Status: customer.Deactivated}},
+			{"filter/attention_companies_by_status", customer.Filter{Attention: true, Type: customer.Company, Sort: "status"}},
+			{"search/müller_in_köln", customer.Filter{Query: "müller", City: "Köln"}},
+			{"search/stein_by_city", customer.Filter{Query: "stein", Sort: "city"}},
+			{"search/stein_mine", customer.Filter{Query: "stein", Administrator: customer.Me}},
+			{"search/e_deactivated_by_status", customer.Filter{Query: "e", Status: customer.Deactivated, Sort: "status"}},
 			{"search/stein", customer.Filter{Query: "stein"}},
 			{"search/stein_by_number", customer.Filter{Query: "stein", Sort: "number"}},
 			{"search/stein_companies", customer.Filter{Query: "stein", Type: customer.Company}},

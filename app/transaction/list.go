@@ -38,13 +38,22 @@ type Filter struct {
 	Status   Status
 	Customer string // id or number; an unknown customer finds nothing
 	Due      Due
-	After    string // keyset cursors; opaque; an invalid one is ignored
-	Before   string
+	// Responsible is Me, Nobody or the id of a specialist user; an unknown one finds nothing.
+	Responsible string
+	Sort        string // ByWork; "": the newest first
+	After       string // keyset cursors; opaque; an invalid one is ignored
+	Before      string
 }
+
+// Values of Filter.Responsible besides ids.
+const (
+	Me     = "me"
+	Nobody = "none"
+)
 
 // Narrow says whether the filter excludes anything.
 func (f Filter) Narrow() bool {
-	return f.Query != "" || f.Kind != "" || f.Status != "" || f.Customer != "" || f.Due != ""
+	return f.Query != "" || f.Kind != "" || f.Status != "" || f.Customer != "" || f.Due != "" || f.Responsible != ""
 }
 
 // Page is one page of a list, newest first.
@@ -98,6 +107,9 @@ func (s *Service) page(ctx context.Context, c account.Caller, of uuid.UUID, f Fi
 	if err != nil || !ok {
 		return Page{}, err
 	}
+	if f.Sort == ByWork && !l.search && l.customer == uuid.Nil {
+		return listing.Read(ctx, workList{l}, f.After, f.Before)
+	}
 	return listing.Read(ctx, l, f.After, f.Before)
 }
 
@@ -107,9 +119,10 @@ func (s *Service) list(ctx context.Context, c account.Caller, of uuid.UUID, f Fi
 	if err != nil || scope.Nothing() {
 		return nil, false, err
 	}
-	l = &list{
-		Service: s, caller: c, scope: scope, customer: of, filter: f,
-		today: s.Today(), week: s.now().In(s.zone).AddDate(0, 0, 7).Format(time.DateOnly),
+	l = &list{Service: s, caller: c, scope: scope, customer: of, filter: f}
+	l.today, l.week = s.days()
+	if l.responsible, ok = responsibleOf(c, f); !ok {
+		return nil, false, nil
 	}
 	l.terms, l.search = parseQuery(f.Query)
 	l.wanted = l.terms
@@ -122,6 +135,11 @@ func (s *Service) list(ctx context.Context, c account.Caller, of uuid.UUID, f Fi
 	return l, err == nil, err
 }
 
+// days returns today and the last day of ThisDue.
+func (s *Service) days() (today, week string) {
+	return s.Today(), s.now().In(s.zone).AddDate(0, 0, 7).Format(time.DateOnly)
+}
+
 // limits are the numbers of rows that a list reads at a time. They change how a result is found, never the result.
 type limits struct {
 	first int // a way begins with this many rows
@@ -132,24 +150,28 @@ type limits struct {
 	perRow int
 	// sample is the number of transactions in the sample that says which trigrams of a search are rare. Tests set it.
 	sample int
+	// own is how many transactions a person may see so that a work list reads and sorts all of them.
+	own int
 }
 
 // limitsOf returns limits that were measured with three million transactions.
 func limitsOf() limits {
-	return limits{first: 100, batch: 16_000, count: 2_000, perRow: 8, sample: sample.Size}
+	return limits{first: 100, batch: 16_000, count: 2_000, perRow: 8, sample: sample.Size, own: 5_000}
 }
 
 // list holds everything from which a page is made; package listing reads it.
 type list struct {
 	*Service
-	caller      account.Caller
-	scope       policies.Scope
-	customer    uuid.UUID   // Nil: all customers
-	accesses    []uuid.UUID // customers to which the caller has an active access
-	filter      Filter
-	terms       store.Terms
-	search      bool        // terms are not empty
-	wanted      store.Terms // the terms and the kind, in the form of the trigram index
+	caller   account.Caller
+	scope    policies.Scope
+	customer uuid.UUID   // Nil: all customers
+	accesses []uuid.UUID // customers to which the caller has an active access
+	filter   Filter
+	terms    store.Terms
+	search   bool        // terms are not empty
+	wanted   store.Terms // the terms and the kind, in the form of the trigram index
+	// responsible is who must be responsible; Nil: anybody.
+	responsible uuid.UUID
 	today, week string
 	fastest     *way // the way that has found the page
 }

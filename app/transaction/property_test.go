@@ -1,6 +1,7 @@
 package transaction
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,7 +115,11 @@ func (c *chance) facts() {
 		cu := c.customers[min(c.IntN(7), 4)] // one has the most
 		t, _, err := c.Create(context.Background(), c.anna, cu.ID, Form{Name: fmt.Sprintf("Vorgang %d", i), Kind: kinds[c.IntN(len(kinds))]})
 		c.Must(err)
-		c.Exec(`UPDATE transactions SET status = ?, due = ? WHERE number = ?`, Statuses[c.IntN(3)], dues[c.IntN(len(dues))], t.Number)
+		var responsible uuid.NullUUID
+		if i := c.IntN(len(c.people) + 5); i < len(c.people) {
+			responsible = store.NullID(c.people[i].ID)
+		}
+		c.Exec(`UPDATE transactions SET status = ?, due = ?, responsible_id = ? WHERE number = ?`, Statuses[c.IntN(3)], dues[c.IntN(len(dues))], responsible, t.Number)
 		c.transactions = append(c.transactions, t)
 	}
 	c.shuffle(30)
@@ -151,11 +156,14 @@ func (c *chance) filter() (f Filter) {
 	if c.IntN(4) == 0 {
 		f.Due = Dues[c.IntN(len(Dues))]
 	}
+	if c.IntN(4) == 0 {
+		f.Responsible = []string{Me, Nobody, c.people[c.IntN(len(c.people))].ID.String(), newID().String()}[c.IntN(4)]
+	}
 	return f
 }
 
 // finds says whether a filter lets a transaction with a search text through: what queries ask for, told once more.
-func (f Filter) finds(r row, search, today, week string) bool {
+func (f Filter) finds(p account.Caller, r row, search, today, week string) bool {
 	terms, _ := parseQuery(f.Query)
 	for _, needle := range terms.Needles {
 		if !strings.Contains(search, needle) {
@@ -163,6 +171,21 @@ func (f Filter) finds(r row, search, today, week string) bool {
 		}
 	}
 	open := r.Due != "" && r.Status != Closed
+	switch f.Responsible {
+	case "":
+	case Me:
+		if r.ResponsibleID.UUID != p.ID {
+			return false
+		}
+	case Nobody:
+		if r.ResponsibleID.Valid {
+			return false
+		}
+	default:
+		if r.ResponsibleID.UUID.String() != f.Responsible {
+			return false
+		}
+	}
 	return (f.Kind == "" || r.Kind == f.Kind) && (f.Status == "" || r.Status == f.Status) &&
 		(f.Due != Overdue || open && r.Due < today) && (f.Due != ThisDue || open && r.Due >= today && r.Due <= week) &&
 		(f.Due != NoDue || r.Due == "")
@@ -184,12 +207,13 @@ func (c *chance) compareFilter(p account.Caller, readable []row) {
 	week := testNow.AddDate(0, 0, 7).Format(time.DateOnly)
 	var want []int64
 	for _, r := range readable {
-		if f.finds(r, search[r.ID], c.Today(), week) {
+		if f.finds(p, r, search[r.ID], c.Today(), week) {
 			want = append(want, r.Number)
 		}
 	}
 	require.Equal(c, want, numbersIn(c.all(p, f)), "%s: %+v by %+v", p.Name, f, c.limits)
 	c.compareWays(p, f, want)
+	c.compareWork(p, f, slices.DeleteFunc(slices.Clone(readable), func(r row) bool { return !slices.Contains(want, r.Number) }))
 	if len(want) == 0 {
 		return
 	}
@@ -202,6 +226,51 @@ func (c *chance) compareFilter(p account.Caller, readable []row) {
 		after = want
 	}
 	require.Equal(c, after[:min(len(after), listing.PageSize)], numbersIn(page.Rows), "%s: %+v after the row %d of %d", p.Name, f, at, len(want))
+}
+
+// compareWork holds the work list of a filter against the same rows sorted by the plainest code, forwards and backwards.
+func (c *chance) compareWork(p account.Caller, f Filter, found []row) {
+	c.Helper()
+	if f.Sort = ByWork; f.Query != "" {
+		return
+	}
+	place := func(r row) int {
+		g := slices.Index(groups, c.GroupOf(r.transaction()))
+		if groups[g] == GroupClosed || r.ResponsibleID.UUID == p.ID {
+			return 2 * g
+		}
+		return 2*g + 1
+	}
+	slices.SortFunc(found, func(a, b row) int {
+		if i := cmp.Compare(place(a), place(b)); i != 0 {
+			return i
+		}
+		if place(a) >= 6 {
+			return cmp.Compare(b.Number, a.Number)
+		}
+		return cmp.Or(cmp.Compare(a.Due, b.Due), cmp.Compare(a.Number, b.Number))
+	})
+	var want, got []int64
+	for _, r := range found {
+		want = append(want, r.Number)
+	}
+	last := Page{}
+	for f.After = ""; ; f.After = last.Next {
+		var err error
+		last, err = c.List(c.Ctx, p, f)
+		c.Must(err)
+		if got = append(got, numbersIn(last.Rows)...); last.Next == "" {
+			break
+		}
+	}
+	require.Equal(c, want, got, "%s: the work list of %+v by %+v", p.Name, f, c.limits)
+	if last.Prev == "" {
+		return
+	}
+	back, err := c.List(c.Ctx, p, Filter{Kind: f.Kind, Status: f.Status, Due: f.Due, Responsible: f.Responsible, Sort: f.Sort, Before: last.Prev})
+	c.Must(err)
+	begin := len(want) - len(last.Rows)
+	require.Equal(c, want[begin-listing.PageSize:begin], numbersIn(back.Rows), "%s: back in the work list of %+v by %+v", p.Name, f, c.limits)
 }
 
 // compareWays reads a random reading by each way of the list alone: all find the same.

@@ -36,6 +36,14 @@ func (l *list) byIndex(q *bun.SelectQuery, suffix string) *bun.SelectQuery {
 	return q
 }
 
+// ranged adds the filters that limit the range of the index of hinted.
+func (l *list) ranged(q *bun.SelectQuery) *bun.SelectQuery {
+	if l.responsible != uuid.Nil {
+		return q.Where(`t.responsible_id = ?`, l.responsible)
+	}
+	return l.byIndex(q, ``)
+}
+
 func (l *list) filtered(q *bun.SelectQuery) *bun.SelectQuery {
 	switch l.filter.Due {
 	case Overdue:
@@ -45,7 +53,7 @@ func (l *list) filtered(q *bun.SelectQuery) *bun.SelectQuery {
 	case NoDue:
 		q.Where(`t.due = ''`)
 	}
-	return q
+	return l.answering(q)
 }
 
 // dead selects the customers that are being deleted; no list shows their transactions.
@@ -59,6 +67,8 @@ func (l *list) hinted() string {
 	switch {
 	case l.customer != uuid.Nil:
 		return l.only(`transactions_customer`)
+	case l.responsible != uuid.Nil:
+		return l.only(`transactions_responsible`)
 	case l.filter.Kind != "":
 		return l.only(`transactions_kind`)
 	case l.filter.Status != "":
@@ -92,7 +102,7 @@ func (l *list) ways(r reading) []*way {
 		return []*way{own, l.way(r, l.matches)}
 	case l.filter.Due == Overdue || l.filter.Due == ThisDue:
 		return []*way{own, l.way(r, l.gather)}
-	case l.byRelation() && (l.filter.Kind != "" || l.filter.Status != ""):
+	case l.byRelation() && (l.filter.Kind != "" || l.filter.Status != "" || l.responsible != uuid.Nil):
 		return []*way{own, l.way(r, l.index)}
 	}
 	return []*way{own}
@@ -114,7 +124,7 @@ func (l *list) walk(ctx context.Context, w *way, n int) error {
 
 // index reads an index of the filter, for all people together.
 func (l *list) index(ctx context.Context, w *way, n int) error {
-	q := l.byIndex(l.db.NewSelect().ColumnExpr(`t.number`).TableExpr(l.hinted()), ``)
+	q := l.ranged(l.db.NewSelect().ColumnExpr(`t.number`).TableExpr(l.hinted()))
 	return l.along(ctx, w, n, ordered(w.rest, q, "t.number", n), false)
 }
 
@@ -160,7 +170,7 @@ func (l *list) walked(r reading, limit int) store.Condition {
 		if l.customer != uuid.Nil {
 			q.Where(`t.customer_id = ?`, l.customer)
 		} else {
-			l.byIndex(q, ``)
+			l.ranged(q)
 		}
 		return ordered(r, q, "t.number", limit)
 	}
