@@ -74,12 +74,13 @@ var session = map[string]string{
 
 // settle corrects other settings that a role or a database may have changed, and finds out whether the server itself is
 // at the other end: a pooler does not tell the number of the server's process, but one of its own. Compiling a query (jit)
-// takes ten times as long as the queries of pages themselves, and is chosen by estimates that are far too high.
+// takes ten times as long as the queries of pages themselves, and is chosen by estimates that are far too high. Parts of a
+// UNION ALL with a limit are read one after the other, in their order, unless several processes share them.
 func settle(ctx context.Context, conn *pgx.Conn) error {
 	var process uint32
 	var corrected int
 	err := conn.QueryRow(ctx, `SELECT pg_backend_pid(), count(set_config(name, wanted, false)) FROM (VALUES ('bytea_output', 'hex'),
-		('default_transaction_isolation', 'read committed'), ('transform_null_equals', 'off'), ('jit', 'off')) AS s (name, wanted)
+		('default_transaction_isolation', 'read committed'), ('transform_null_equals', 'off'), ('jit', 'off'), ('enable_parallel_append', 'off')) AS s (name, wanted)
 		WHERE current_setting(name) <> wanted`).Scan(&process, &corrected)
 	conn.PgConn().CustomData()[directKey] = process == conn.PgConn().PID()
 	return err

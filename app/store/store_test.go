@@ -269,11 +269,11 @@ func TestSession(t *testing.T) {
 	db, err := store.Open(ctx, url)
 	require.NoError(t, err)
 	wanted := map[string]string{
-		"jit": "off", "bytea_output": "hex", "default_transaction_isolation": "read committed", "transform_null_equals": "off",
+		"jit": "off", "enable_parallel_append": "off", "bytea_output": "hex", "default_transaction_isolation": "read committed", "transform_null_equals": "off",
 		"DateStyle": "ISO, MDY", "TimeZone": "UTC", "standard_conforming_strings": "on",
 	}
 	for name, other := range map[string]string{
-		"jit": "on", "bytea_output": "escape", "default_transaction_isolation": "serializable", "transform_null_equals": "on",
+		"jit": "on", "enable_parallel_append": "on", "bytea_output": "escape", "default_transaction_isolation": "serializable", "transform_null_equals": "on",
 		"DateStyle": "German", "TimeZone": "Europe/Berlin", "standard_conforming_strings": "off",
 	} {
 		_, err = db.ExecContext(ctx, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET ? = %L', current_database(), ?); END $$`, bun.Ident(name), other)

@@ -154,31 +154,32 @@ func (l workList) gather(ctx context.Context, r listing.Reading[workKey]) (f lis
 	return f, true, nil
 }
 
-// walk reads the phases one after the other.
+// walk reads the phases one after the other, until the page is full.
 func (l workList) walk(ctx context.Context, r listing.Reading[workKey]) (f listing.Found[workKey], done bool, err error) {
 	list := l.phases()
 	if r.Back {
 		slices.Reverse(list)
 	}
+	var parts []any
 	for _, phase := range list {
 		if r.From != nil && phase != r.From.Phase && (phase < r.From.Phase) != r.Back {
 			continue // before the beginning of the reading
 		}
-		var keys []workKey
 		o, key := l.order(phase, r)
-		q := o.First(l.phase(phase).Where(`?`, l.readable()).ColumnExpr(`? AS phase, t.number`, phase), r.Limit-len(f.Hits), key...)
+		due := `''`
 		if dated(phase) {
-			q.Column(`t.due`)
+			due = `t.due`
 		}
-		err := listing.Avoiding(ctx, l.db, []string{"bitmapscan", "sort"}, func(db bun.IDB) error { return q.Conn(db).Scan(ctx, &keys) })
-		if err != nil {
-			return f, false, err
-		}
-		if f.Hits = append(f.Hits, keys...); len(f.Hits) == r.Limit {
-			break
-		}
+		q := l.phase(phase).Where(`?`, l.readable()).ColumnExpr(`? AS phase, `+due+` AS due, t.number`, phase)
+		parts = append(parts, o.First(q, r.Limit, key...))
 	}
-	return f, true, nil
+	if len(parts) == 0 {
+		return f, true, nil
+	}
+	union := strings.Repeat(` UNION ALL SELECT * FROM (?) AS part`, len(parts))[len(` UNION ALL `):]
+	// Raw SQL: a UNION with one limit for all parts, which are read in this order.
+	err = l.db.NewRaw(union+` LIMIT ?`, append(parts, r.Limit)...).Scan(ctx, &f.Hits)
+	return f, true, err
 }
 
 // order returns the order in which a phase is read, and the key of the row after which a reading begins in it.

@@ -16,24 +16,24 @@ const (
 	DraftPath     = "/policies/draft"
 )
 
-// query builds an address with a query. It keeps the order of the values and leaves out empty ones.
-type query struct {
+// Query builds an address with a query. It keeps the order of the values and leaves out empty ones.
+type Query struct {
 	path  string
 	parts []string
 }
 
 // NewQuery makes an address without parameters.
-func NewQuery(path string) *query { return &query{path: path} }
+func NewQuery(path string) *Query { return &Query{path: path} }
 
 // Add adds a value, unless it is empty.
-func (q *query) Add(name, value string) {
+func (q *Query) Add(name, value string) {
 	if value != "" {
 		q.parts = append(q.parts, name+"="+url.QueryEscape(value))
 	}
 }
 
 // String is the address.
-func (q *query) String() string {
+func (q *Query) String() string {
 	if len(q.parts) == 0 {
 		return q.path
 	}

@@ -63,14 +63,32 @@ type transactionList struct {
 	Path     string
 	Filter   transaction.Filter
 	Page     transaction.Page
-	Rows     []listRow
+	Groups   []group
+	Heads    []columnHead
 	Kinds    []text.Option
 	Statuses []text.Option
 	Dues     []text.Option
+	People   []text.Option // who can be asked for as responsible; none in a fragment, which leaves the form as it is
+	Sort     string        // the order in the address, "" if it is the usual one
 	Next     string // addresses of the next and the previous page
 	Prev     string
 	Add      bool // the caller may add a transaction for the customer
 	Empty    kit.Empty
+}
+
+// group is a part of a list.
+type group struct {
+	Name transaction.Group // "": the list has no parts
+	Rows []listRow
+}
+
+// columnHead is the head of a column.
+type columnHead struct {
+	Text string
+	Low  bool // there is room for it only in a wide window
+	// Href is the address of the list in the order of the column, "" if there is none. Sort is ascending, descending or none,
+	// for aria-sort.
+	Href, Sort string
 }
 
 // listRow is what a row of a list shows, the same for everybody. It is the key under which the rendered row is kept, so it
@@ -96,6 +114,12 @@ type transactionRow struct {
 func (s *Screens) listTransactions(c *fiber.Ctx) error {
 	d := transactionList{Path: "/transactions", Filter: readTransactionFilter(c)}
 	d.Filter.Customer = kit.QueryTerm(c, "customer")
+	if d.Sort = c.Query("sort"); d.Sort != newest {
+		d.Sort = ""
+	}
+	if d.Sort == "" && d.Filter.Query == "" && d.Filter.Customer == "" {
+		d.Filter.Sort = transaction.ByWork
+	}
 	var err error
 	if d.Page, err = s.transactions.List(s.Ctx(c), s.Caller(c), d.Filter); err != nil {
 		return err
@@ -129,8 +153,11 @@ func (s *Screens) renderTransactions(c *fiber.Ctx, d transactionList, v kit.View
 	if err != nil {
 		return err
 	}
-	for _, t := range s.transactionRows(c, d.Page.Rows, kinds) {
-		d.Rows = append(d.Rows, t.listed(d.Customer == nil))
+	d.Groups, d.Heads = s.groups(c, d, kinds), headsOf(d)
+	if !kit.IsFragment(c) {
+		if d.People, err = s.askedFor(c, d.Filter); err != nil {
+			return err
+		}
 	}
 	any := text.Option{Value: "", Text: s.Say(c, "filter.any")}
 	d.Kinds, d.Statuses, d.Dues = append([]text.Option{any}, kindOptions(s.Text(c).Locale, kinds)...), []text.Option{any}, []text.Option{any}
@@ -141,13 +168,82 @@ func (s *Screens) renderTransactions(c *fiber.Ctx, d transactionList, v kit.View
 		d.Dues = append(d.Dues, text.Option{Value: string(due), Text: s.Say(c, "transaction_due."+string(due))})
 	}
 	if d.Page.Next != "" {
-		d.Next = URL(d.Path, d.Filter, "after", d.Page.Next)
+		d.Next = d.url("after", d.Page.Next)
 	}
 	if d.Page.Prev != "" {
-		d.Prev = URL(d.Path, d.Filter, "before", d.Page.Prev)
+		d.Prev = d.url("before", d.Page.Prev)
 	}
 	v.Fragment, v.Data = "transaction/table", d
 	return s.Render(c, v)
+}
+
+// newest is the value of the parameter sort for a list with the newest first, where that is not usual.
+const newest = "newest"
+
+// url is the address of the list. cursor is "" for the first page.
+func (d transactionList) url(cursor, value string) string {
+	q := addressOf(d.Path, d.Filter)
+	q.Add("sort", d.Sort)
+	if cursor != "" {
+		q.Add(cursor, value)
+	}
+	return q.String()
+}
+
+// groups divides the rows of a page by the groups of a work list.
+func (s *Screens) groups(c *fiber.Ctx, d transactionList, kinds []transaction.Kind) (list []group) {
+	for _, t := range s.transactionRows(c, d.Page.Rows, kinds) {
+		var of transaction.Group
+		if d.Filter.Sort == transaction.ByWork {
+			of = s.transactions.GroupOf(t.Transaction)
+		}
+		if len(list) == 0 || list[len(list)-1].Name != of {
+			list = append(list, group{Name: of})
+		}
+		last := &list[len(list)-1]
+		last.Rows = append(last.Rows, t.listed(d.Customer == nil))
+	}
+	return list
+}
+
+// headsOf makes the heads of the columns. The list of all transactions can be sorted by number and by due date.
+func headsOf(d transactionList) []columnHead {
+	number, due := columnHead{Text: "customers.number"}, columnHead{Text: "field.due"}
+	if d.Customer == nil && d.Filter.Query == "" && d.Filter.Customer == "" {
+		asc := d
+		asc.Sort = ""
+		desc := d
+		desc.Sort = newest
+		number.Href, number.Sort, due.Href, due.Sort = desc.url("", ""), "none", asc.url("", ""), "none"
+		if d.Filter.Sort == transaction.ByWork {
+			due.Sort = "ascending"
+		} else {
+			number.Sort = "descending"
+		}
+	}
+	return []columnHead{
+		number, {Text: "field.name"}, {Text: "field.kind", Low: true}, due, {Text: "field.responsible"}, {Text: "field.status"},
+	}
+}
+
+// askedFor are the people of whom the responsible one can be asked for.
+func (s *Screens) askedFor(c *fiber.Ctx, f transaction.Filter) ([]text.Option, error) {
+	options := []text.Option{
+		{Text: s.Say(c, "filter.any")}, {Value: transaction.Me, Text: s.Say(c, "filter.me")}, {Value: transaction.Nobody, Text: s.Say(c, "transaction.nobody")},
+	}
+	people, err := s.customers.Administrators(s.Ctx(c), s.Caller(c))
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range people {
+		if one.ID != s.Caller(c).ID {
+			options = append(options, text.Option{Value: one.ID.String(), Text: one.Name})
+		}
+	}
+	if f.Responsible != "" && !slices.ContainsFunc(options, func(o text.Option) bool { return o.Value == f.Responsible }) {
+		options = append(options, text.Option{Value: f.Responsible, Text: s.Say(c, "customers.other_administrator")})
+	}
+	return options, nil
 }
 
 // noTransactions says why a list of transactions has no rows.
@@ -213,19 +309,33 @@ func readTransactionFilter(c *fiber.Ctx) transaction.Filter {
 	if due := transaction.Due(c.Query("due")); slices.Contains(transaction.Dues, due) {
 		f.Due = due
 	}
+	switch who := c.Query("responsible"); who {
+	case transaction.Me, transaction.Nobody:
+		f.Responsible = who
+	default:
+		if id := uuid.FromStringOrNil(who); id != uuid.Nil {
+			f.Responsible = id.String()
+		}
+	}
 	return f
 }
 
 // URL is the address of a list with this filter. cursor is "" for the first page.
 func URL(path string, f transaction.Filter, cursor, value string) string {
+	q := addressOf(path, f)
+	if cursor != "" {
+		q.Add(cursor, value)
+	}
+	return q.String()
+}
+
+func addressOf(path string, f transaction.Filter) *kit.Query {
 	q := kit.NewQuery(path)
 	q.Add("q", f.Query)
 	q.Add("kind", f.Kind)
 	q.Add("status", string(f.Status))
 	q.Add("due", string(f.Due))
+	q.Add("responsible", f.Responsible)
 	q.Add("customer", f.Customer)
-	if cursor != "" {
-		q.Add(cursor, value)
-	}
-	return q.String()
+	return q
 }

@@ -22,7 +22,7 @@ func TestPagesRender(t *testing.T) {
 	late := transactionRow{Late: true, KindName: "Contract", Transaction: transaction.Transaction{
 		ID: id, Number: 10001, Name: "Mietvertrag", Kind: "contract", Status: transaction.InReview, Due: "2026-11-01", Responsible: "Änne", CreatedAt: at,
 	}}
-	list := transactionList{Path: "/transactions", Rows: []listRow{late.listed(true), late.listed(false)}, Page: transaction.Page{Count: 1000, Capped: true}, Next: "/n", Prev: "/p",
+	list := transactionList{Path: "/transactions", Groups: []group{{Name: transaction.GroupOverdue, Rows: []listRow{late.listed(true), late.listed(false)}}}, Heads: headsOf(transactionList{}), Page: transaction.Page{Count: 1000, Capped: true}, Next: "/n", Prev: "/p",
 		Kinds: locales, Statuses: locales, Dues: locales}
 	wrong := kittest.Wrong("login", "password", "password_repeat", "code", "name", "username", "email", "roles", "current_password", "email_password")
 	kittest.Render(t, "transaction", map[string][]any{
