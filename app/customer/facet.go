@@ -2,7 +2,6 @@ package customer
 
 import (
 	"context"
-	"slices"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -29,8 +28,9 @@ type facet struct {
 	sampled func(r *sampledText) bool
 	// administrator is whose customers they are. Then they are found in the table of the administrators.
 	administrator uuid.UUID
-	// rows is how many there are, as far as a sample or a count tells.
-	rows int
+	// rows is how many there are, as far as a sample or a count tells; broad says that there are more than were counted.
+	rows  int
+	broad bool
 }
 
 // plainly is the condition in a form for which PostgreSQL has no index.
@@ -104,8 +104,8 @@ func (l *overview) within(f facet) *bun.SelectQuery {
 		return l.from(`(SELECT customer.* FROM customer_administrator AS mine JOIN customer ON customer.id = mine.customer_id WHERE mine.specialist_id = ? OFFSET 0) AS customer`, f.administrator)
 	case f.administrator != uuid.Nil:
 		return l.from(`customer_administrator AS mine CROSS JOIN customer ON customer.id = mine.customer_id`).Where(`mine.specialist_id = ?`, f.administrator)
-	case l.db.IsPostgres(): // OFFSET keeps PostgreSQL from taking the index of another condition
-		return l.from(`(SELECT * FROM customer WHERE NOT deleting AND ? OFFSET 0) AS customer`, f.where)
+	case l.db.IsPostgres(): // OFFSET keeps PostgreSQL from taking the index of the words
+		return l.from(`(SELECT * FROM customer WHERE NOT deleting AND ? OFFSET 0) AS customer`, l.chosen())
 	}
 	return l.from(`customer INDEXED BY ` + f.index)
 }
@@ -131,6 +131,17 @@ func (s *Service) Administrators(ctx context.Context, c account.Caller) (list []
 	return list, err
 }
 
+// chosen is the condition of all facets that are about the customer's row alone.
+func (l *overview) chosen() store.Condition {
+	var all []store.Condition
+	for _, f := range l.facets {
+		if f.administrator == uuid.Nil {
+			all = append(all, f.where)
+		}
+	}
+	return store.All(all...)
+}
+
 // mostCounted is up to how many customers of an administrator are counted.
 const mostCounted = 10_000
 
@@ -145,6 +156,7 @@ func (l *overview) countFacets(ctx context.Context) (err error) {
 		if err = l.db.NewSelect().TableExpr(`(?) AS own`, own).ColumnExpr(`count(*)`).Scan(ctx, &f.rows); err != nil {
 			return err
 		}
+		f.broad = f.rows == mostCounted
 	}
 	return nil
 }
@@ -169,12 +181,12 @@ func (l *overview) inIndexOrder() bool {
 }
 
 // narrowestOf returns the facet with the fewest rows; nil: none.
-func narrowestOf(facets []facet) *facet {
-	if len(facets) == 0 {
-		return nil
+func narrowestOf(facets []facet) (best *facet) {
+	for i := range facets {
+		f := &facets[i]
+		if best == nil || best.broad && !f.broad || best.broad == f.broad && f.rows < best.rows {
+			best = f
+		}
 	}
-	i := slices.IndexFunc(facets, func(f facet) bool {
-		return !slices.ContainsFunc(facets, func(other facet) bool { return other.rows < f.rows })
-	})
-	return &facets[i]
+	return best
 }

@@ -166,8 +166,8 @@ func (l *overview) Find(ctx context.Context, r reading) (result, error) {
 }
 
 // find reads the list. If an index has the list in order, it is read along that. Otherwise the matches are gathered, or the
-// list is walked in its order, whichever promises to be faster, and after that the other one if necessary. A search first
-// reads the names that begin with the query, which is quick, unless it has few matches.
+// list is walked in its order, whichever promises to be faster; in a search after that the other one if necessary. A search
+// first reads the names that begin with the query, which is quick, unless it has few matches.
 func (l *overview) find(ctx context.Context, r reading) (result, error) {
 	switch {
 	case l.search:
@@ -175,7 +175,7 @@ func (l *overview) find(ctx context.Context, r reading) (result, error) {
 	case l.inIndexOrder():
 		return listing.Find(ctx, r, l.count, l.plain)
 	}
-	return listing.Find(ctx, r, l.countFound, l.gatherExpected, l.walk, l.gatherAll)
+	return listing.Find(ctx, r, l.countFound, l.gatherExpected, l.plain)
 }
 
 // opening reads the first phases of a search. The names that begin with the query are one range of an index, and often

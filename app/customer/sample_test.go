@@ -44,11 +44,32 @@ func TestWalks(t *testing.T) {
 		{e: expectation{rows: 1000, of: 100_000}, r: reading{Limit: 100, Uncounted: true}},
 		{e: expectation{rows: 200, of: 100_000}, r: reading{Limit: 6, Uncounted: true}},
 	} {
-		l := overview{Service: s, search: true, alike: c.similar}
+		l := overview{Service: s, search: true, order: order{by: byName}, alike: c.similar}
+		c.e.read = c.e.rows
 		if c.r.Limit == 0 {
 			c.r.Limit = listing.PageSize
 		}
 		assert.Equal(t, c.want, l.walks(c.r, c.e), "%+v of %+v, similar %v: walks", c.r, c.e, c.similar)
+	}
+}
+
+// TestWalksOfFilters: a list with filters is walked if the rows of the narrowest filter are more than the rows that are
+// passed until a page is full. Without a sample some of it is walked in any case.
+func TestWalksOfFilters(t *testing.T) {
+	s := &Service{limits: limits{frequent: 3000, step: 6}}
+	for _, c := range []struct {
+		e    expectation
+		want bool
+	}{
+		{expectation{}, true},
+		{expectation{rows: 0, of: 1_000_000, read: 45_000}, false},
+		{expectation{rows: 565, of: 1_000_000, read: 45_000}, false},
+		{expectation{rows: 3000, of: 1_000_000, read: 3000}, false},
+		{expectation{rows: 30_000, of: 1_000_000, read: 30_000, many: true}, true},
+		{expectation{rows: 90_000, of: 1_000_000, read: 900_000, many: true}, true},
+	} {
+		l := overview{Service: s, order: order{by: byName}}
+		assert.Equal(t, c.want, l.walks(reading{Limit: listing.PageSize}, c.e), "%+v", c.e)
 	}
 }
 

@@ -34,7 +34,7 @@ const surelyFills = 4
 // a walk the matches must be counted, unless there are certainly many or nobody asks; after gathering their number is
 // known.
 func (l *overview) walks(r reading, e expectation) bool {
-	if e.rows >= l.limits.frequent {
+	if l.search && e.rows >= l.limits.frequent {
 		return true
 	}
 	if l.alike || e.rows == 0 {
