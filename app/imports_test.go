@@ -52,6 +52,7 @@ var may = map[string]string{
 	"app/transaction":         "app/listing app/sample app/entry app/store app/fault app/audit app/account app/assignment app/customer policies app/lang",
 	"app/authorisation":       "app/listing app/erasure app/access app/account app/approval app/assignment app/audit app/customer app/fault app/secret app/store app/transaction policies",
 	"app/handover":            "app/account app/approval app/assignment app/audit app/customer app/fault app/job app/listing app/store app/transaction policies",
+	"app/savedview":           "app/account app/entry app/fault app/store policies",
 	"app/attention":           "app/listing app/handover app/access app/account app/approval app/courier app/customer app/fault app/store app/transaction policies",
 	"app/policy":              "app/entry app/account app/approval app/audit app/fault app/store app/transaction policies",
 	"worker/loop":             "app/courier app/fault app/job app/store",
@@ -74,10 +75,11 @@ var may = map[string]string{
 	"app/internal/web/access":        "app/access app/courier app/internal/web/customerpage app/internal/web/kit app/internal/web/text",
 	"app/internal/web/account":       "app/account app/handover app/internal/web/kit app/internal/web/signin app/internal/web/text app/secret",
 	"app/internal/web/approval":      "app/account app/approval app/internal/web/kit app/internal/web/policy app/policy policies",
+	"app/internal/web/savedview":     "app/internal/web/kit app/savedview",
 	"app/internal/web/attention":     "app/attention app/internal/web/kit",
 	"app/internal/web/audit":         "app/audit app/internal/web/customerpage app/internal/web/kit app/internal/web/transaction app/store app/transaction policies",
 	"app/internal/web/authorisation": "app/approval app/authorisation app/fault app/internal/web/access app/internal/web/customerpage app/internal/web/kit app/internal/web/text app/internal/web/transaction app/transaction policies",
-	"app/internal/web/customer":      "app/access app/account app/customer app/internal/web/customerpage app/internal/web/kit app/internal/web/text app/internal/web/transaction app/phone app/transaction policies",
+	"app/internal/web/customer":      "app/access app/account app/customer app/internal/web/customerpage app/internal/web/kit app/internal/web/savedview app/internal/web/text app/internal/web/transaction app/phone app/savedview app/transaction policies",
 	"app/internal/web/handover":      "app/approval app/customer app/handover app/internal/web/kit",
 	"app/internal/web/operation":     "app/access app/account app/approval app/audit app/courier app/fault app/heartbeat app/internal/web/kit app/job app/policy app/store policies app/lang",
 	"app/internal/web/policy":        "app/internal/web/kit app/internal/web/text app/policy app/transaction policies",
@@ -86,8 +88,8 @@ var may = map[string]string{
 	"app/internal/web/search":        "app/customer app/internal/web/customer app/internal/web/kit app/internal/web/transaction app/transaction policies",
 	"app/internal/web/signin":        "app/account app/fault app/internal/web/kit app/store policies",
 	"app/internal/web/specialist":    "app/account app/approval app/courier app/handover app/internal/web/account app/internal/web/approval app/internal/web/kit app/internal/web/text app/internal/web/transaction policies",
-	"app/internal/web/transaction":   "app/account app/customer app/internal/web/customerpage app/internal/web/kit app/internal/web/text app/transaction policies",
-	"app/internal/web":               "app/access app/account app/approval app/attention app/audit app/authorisation app/courier app/customer app/fault app/handover app/internal/web/access app/internal/web/account app/internal/web/approval app/internal/web/attention app/internal/web/audit app/internal/web/authorisation app/internal/web/client app/internal/web/customer app/internal/web/customerpage app/internal/web/handover app/internal/web/kit app/internal/web/operation app/internal/web/policy app/internal/web/portal app/internal/web/registration app/internal/web/search app/internal/web/signin app/internal/web/specialist app/internal/web/static app/internal/web/transaction app/job app/logo app/policy app/secret app/store app/transaction policies",
+	"app/internal/web/transaction":   "app/account app/customer app/internal/web/customerpage app/internal/web/kit app/internal/web/savedview app/internal/web/text app/savedview app/transaction policies",
+	"app/internal/web":               "app/access app/account app/approval app/attention app/audit app/authorisation app/courier app/customer app/fault app/handover app/internal/web/access app/internal/web/account app/internal/web/approval app/internal/web/attention app/internal/web/audit app/internal/web/authorisation app/internal/web/client app/internal/web/customer app/internal/web/customerpage app/internal/web/handover app/internal/web/kit app/internal/web/operation app/internal/web/policy app/internal/web/portal app/internal/web/registration app/internal/web/savedview app/internal/web/search app/internal/web/signin app/internal/web/specialist app/internal/web/static app/internal/web/transaction app/job app/logo app/policy app/savedview app/secret app/store app/transaction policies",
 }
 
 // webLayer and all packages below it may know Fiber.

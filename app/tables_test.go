@@ -35,7 +35,7 @@ var tables = map[string]rule{
 		"app/approval":      "who can approve; package account stands on it",
 		"app/authorisation": "people by name, with what they are assigned",
 		"app/bench":         bareHandler,
-		"app/customer":      "whether an administrator is active",
+		"app/customer":      "whether an administrator is active, and whose customers can be asked for",
 		"app/demo/demotest": "a benchmark's specialist user",
 		"app/handover":      "people by name, with what they are assigned",
 		"app/policy":        "people by name, with what a draft changes for them",
@@ -55,6 +55,7 @@ var tables = map[string]rule{
 	// Approvals and the log:
 	"approval":    {owner: "app/approval"},
 	"guard_event": {owner: "app/approval"},
+	"saved_view":  {owner: "app/savedview"},
 	"audit": {owner: "app/audit", writers: demoData, readers: reasons{
 		"app/handover": "what deputies arranged and is still so",
 	}},

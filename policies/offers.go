@@ -20,6 +20,9 @@ var Offers = []Offer{
 		{DataAdministrator, Anything, ObjectApproval, Anything, Read, Allow},
 		{Auditor, Anything, ObjectApproval, Anything, Read, Allow},
 	}},
+	{ID: "views", Rules: []Rule{
+		{UserAdministrator, Anything, ObjectView, Anything, Share, Allow},
+	}},
 }
 
 // Missing returns the offer's rules that a policy does not contain.

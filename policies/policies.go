@@ -88,6 +88,7 @@ const (
 	ObjectTemplate      Object = "template"
 	ObjectMailbox       Object = "mailbox"  // the built-in mailbox, with everybody's messages and the links in them
 	ObjectApproval      Object = "approval" // proposals that wait for a second person
+	ObjectView          Object = "view"     // named filters of lists
 
 	List    Action = "list"
 	Create  Action = "create"
@@ -98,6 +99,7 @@ const (
 	Remove  Action = "remove"
 	Process Action = "process"
 	Manage  Action = "manage"
+	Share   Action = "share"
 )
 
 // Permission is an action on an object, as a role may be given it.
@@ -120,10 +122,11 @@ var Objects = map[Object][]Action{
 	ObjectTemplate:      {Read, Manage},
 	ObjectMailbox:       {Read},
 	ObjectApproval:      {Read},
+	ObjectView:          {Share},
 }
 
 // ObjectList lists the objects in the order in which screens show them.
-var ObjectList = []Object{ObjectCustomer, ObjectAccess, ObjectAuthorisation, ObjectTransaction, ObjectPortal, ObjectSpecialist, ObjectQueue, ObjectAudit, ObjectPolicy, ObjectTemplate, ObjectMailbox, ObjectApproval}
+var ObjectList = []Object{ObjectCustomer, ObjectAccess, ObjectAuthorisation, ObjectTransaction, ObjectPortal, ObjectSpecialist, ObjectQueue, ObjectAudit, ObjectPolicy, ObjectTemplate, ObjectMailbox, ObjectApproval, ObjectView}
 
 // Kinds lists the kinds that a rule may name for each object besides "*": here, the types of customers. Template
 // administrators maintain the kinds of transactions; see Vocabulary.

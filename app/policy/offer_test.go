@@ -86,20 +86,20 @@ g, auditor, specialist
 // TestOffers: an installation of an older version gets the new rights as a draft, once, even if several processes
 // start. Nothing is published, and a draft that somebody has edited stays unchanged.
 func TestOffers(t *testing.T) {
-	const all = "mailbox, approval"
+	const all = "mailbox, approval, views"
 	for name, c := range map[string]struct {
 		text, draft string
 		want        string // the offers that wait
 		touched     bool   // the draft is Kontor's
 	}{
-		"yesterday's default":      {yesterdays(), "", "mailbox drafted, approval drafted", true},
-		"a policy of their own":    {custom, "", "mailbox drafted, approval drafted", true},
-		"a draft without changes":  {custom, custom, "mailbox drafted, approval drafted", true},
+		"yesterday's default":      {yesterdays(), "", "mailbox drafted, approval drafted, views drafted", true},
+		"a policy of their own":    {custom, "", "mailbox drafted, approval drafted, views drafted", true},
+		"a draft without changes":  {custom, custom, "mailbox drafted, approval drafted, views drafted", true},
 		"a draft with changes":     {custom, custom + "p, specialist, *, customer, *, read, allow\n", all, false},
-		"one of them there":        {custom + "p, user_administrator, *, mailbox, *, read, allow\n", "", "approval drafted", true},
+		"one of them there":        {custom + "p, user_administrator, *, mailbox, *, read, allow\n", "", "approval drafted, views drafted", true},
 		"all there":                {policies.Default, "", "", false},
-		"a part of one":            {custom + "p, auditor, *, approval, *, read, allow\n", "", "mailbox drafted, approval drafted", true},
-		"somebody drafts the same": {custom, custom + "p, user_administrator, *, mailbox, *, read, allow\n", "mailbox drafted, approval", false},
+		"a part of one":            {custom + "p, auditor, *, approval, *, read, allow\n", "", "mailbox drafted, approval drafted, views drafted", true},
+		"somebody drafts the same": {custom, custom + "p, user_administrator, *, mailbox, *, read, allow\n", "mailbox drafted, approval, views", false},
 	} {
 		for database, postgres := range map[string]bool{"sqlite": false, "postgres": true} {
 			t.Run(name+"/"+database, func(t *testing.T) {

@@ -29,6 +29,7 @@ import (
 	"kontor/app/logo"
 	"kontor/app/metrics"
 	"kontor/app/policy"
+	"kontor/app/savedview"
 	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/app/transaction"
@@ -77,6 +78,7 @@ type Services struct {
 	Attention      *attention.Service
 	Policies       *policy.Service
 	Processes      *heartbeat.Service
+	Views          *savedview.Service
 
 	syncClock func(context.Context) error
 	stopAudit func()
@@ -273,6 +275,7 @@ func (s *Services) build(tune []Tune) (err error) {
 	s.Policies = policy.New(policy.Options{
 		DB: s.DB, Now: s.Now, Decider: s.Decider, Audit: s.Audit, Approvals: s.Approvals, Transactions: s.Transactions, Customers: s.Customers, Log: s.Log,
 	})
+	s.Views = savedview.New(savedview.Options{DB: s.DB, Now: s.Now, Decider: s.Decider})
 	s.Attention = attention.New(attention.Options{
 		DB: s.DB, Now: s.Now, Zone: c.Zone, Reminder: c.Reminder, Decider: s.Decider, Customers: s.Customers, Accesses: s.Accesses,
 		Transactions: s.Transactions, Offers: s.Policies, Approvals: s.Approvals, Deputies: s.Handovers, Courier: s.Courier,

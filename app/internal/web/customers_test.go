@@ -18,6 +18,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/internal/web/kit"
 	"kontor/app/listing"
+	"kontor/policies"
 	"kontor/policies/policytest"
 )
 
@@ -396,4 +397,36 @@ func TestOverviewIsNow(t *testing.T) {
 	page := b.get("/customers")
 	page.want(t, http.StatusOK, "Groß, Änne", "Bonn", "Deactivated")
 	assert.NotContains(t, page.body, "Köln", "the city of before is on the page")
+}
+
+// TestSavedViews: a filter gets a name, leads to the list again, and is removed; one for everybody needs the right.
+func TestSavedViews(t *testing.T) {
+	w := newWorld(t)
+	w.specialist("paula@kanzlei.example", policies.Specialist)
+	b, paula := w.signedIn(), w.browser().signIn("paula@kanzlei.example", strong)
+	link := attr(b.get("/customers?q=x&type=person&status=invited&sort=-city").doc(t), ".count a[href^='/views/new']", "href")
+	list := attr(b.get("/customers?type=person&sort=-city").doc(t), ".count a[href^='/views/new']", "href")
+	assert.Empty(t, link, "nothing is found, so there is no line to save")
+	require.NotEmpty(t, list)
+	form := b.get(list).doc(t).Find("form[action='/views']")
+	query := form.Find("[name=query]").AttrOr("value", "")
+	assert.Equal(t, "type=person&sort=-city", query)
+	b.send("/views", "list", "customers", "query", query, "name", " ").want(t, http.StatusUnprocessableEntity, "Enter a name of up to 40 characters.")
+	b.send("/views", "list", "customers", "query", query, "name", "Nach Ort", "shared", "1").goesTo(t, "/customers?type=person&sort=-city")
+	paula.send("/views", "list", "customers", "query", "city=Kiel&q=geheim", "name", "Kiel").goesTo(t, "/customers?city=Kiel")
+	paula.send("/views", "list", "customers", "query", "city=Kiel", "name", "Alle in Kiel", "shared", "1").want(t, http.StatusForbidden)
+	paula.send("/views", "list", "accounts", "name", "Kiel").want(t, http.StatusNotFound)
+	shown := func(b *browser, path string) (names []string) {
+		b.get(path).doc(t).Find(".chips:first-of-type a[href^='/customers'] svg").Each(func(_ int, s *goquery.Selection) {
+			names = append(names, s.Parent().Text())
+		})
+		return names
+	}
+	assert.Equal(t, []string{"Nach Ort"}, shown(b, "/customers"))
+	assert.Equal(t, []string{"Kiel", "Nach Ort"}, shown(paula, "/customers"))
+	assert.Equal(t, "Nach Ort", b.get("/customers?type=person&sort=-city").doc(t).Find(".chips [aria-current] svg").Parent().Text())
+	assert.Equal(t, 1, paula.get("/views").doc(t).Find("form[action$='/remove']").Length(), "only one's own can be removed")
+	b.send(attr(b.get("/views").doc(t), "form[action$='/remove']", "action")).goesTo(t, "/views")
+	assert.Empty(t, shown(b, "/customers"))
+	assert.Equal(t, []string{"Kiel"}, shown(paula, "/customers"))
 }

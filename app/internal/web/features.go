@@ -15,6 +15,7 @@ import (
 	"kontor/app/internal/web/policy"
 	"kontor/app/internal/web/portal"
 	"kontor/app/internal/web/registration"
+	"kontor/app/internal/web/savedview"
 	"kontor/app/internal/web/search"
 	"kontor/app/internal/web/signin"
 	"kontor/app/internal/web/specialist"
@@ -30,9 +31,10 @@ func (s *Server) compose(o Options) {
 	s.signin = signin.New(k, o.Accounts)
 	heads := customerpage.New(k, o.Customers, o.Transactions)
 	accounts := account.New(k, o.Accounts, o.Handovers, s.signin)
-	transactions := transaction.New(k, o.Transactions, o.Customers, heads)
+	views := savedview.New(k, o.Views)
+	transactions := transaction.New(k, transaction.Options{Transactions: o.Transactions, Customers: o.Customers, Heads: heads, Views: views})
 	customers := customer.New(k, customer.Options{
-		Customers: o.Customers, Accesses: o.Accesses, Transactions: o.Transactions, Heads: heads, TransactionPages: transactions,
+		Customers: o.Customers, Accesses: o.Accesses, Transactions: o.Transactions, Heads: heads, TransactionPages: transactions, Views: views,
 	})
 	accesses := access.New(k, o.Accesses, heads)
 	policies := policy.New(k, o.Policies)
@@ -51,7 +53,7 @@ func (s *Server) compose(o Options) {
 		search.New(k, o.Customers, transactions), customers, accesses, s.signin, accounts, specialists,
 		registration.New(k, o.Accesses, s.signin), portal.New(k, o.Accesses, o.Transactions), operations, log, transactions,
 		authorisation.New(k, o.Authorisations, heads, accesses, transactions), handover.New(k, o.Handovers, o.Customers),
-		attentions, policies, approvals,
+		attentions, policies, approvals, views,
 	}
 	k.Show(
 		customers.Place(), transactions.Place(), attentions.Place(), approvals.Place(), specialists.Place(), policies.Place(),

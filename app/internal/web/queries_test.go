@@ -38,7 +38,7 @@ var queriesOf = map[string]int{
 	"/specialists/:id/deputies":                7,
 	"/specialists/:id/handover":                8,
 	"/specialists/:id/sees":                    8,
-	"/transactions":                            6,
+	"/transactions":                            7,
 	"/transactions/:id/edit":                   6,
 	"/transactions/:id/log":                    6,
 	"/transactions/:id/people":                 10,

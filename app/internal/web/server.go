@@ -39,6 +39,7 @@ import (
 	"kontor/app/job"
 	"kontor/app/logo"
 	"kontor/app/policy"
+	"kontor/app/savedview"
 	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/app/transaction"
@@ -55,6 +56,7 @@ type Options struct {
 	Authorisations *authorisation.Service
 	Handovers      *handover.Service
 	Attention      *attention.Service
+	Views          *savedview.Service
 	Approvals      *approval.Service
 	Policies       *policy.Service
 	Courier        *courier.Service

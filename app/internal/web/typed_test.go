@@ -55,6 +55,7 @@ func (w *world) typedInto(x things) map[string]url.Values {
 		"POST /specialists":                      {"name": {"Eva Neu"}, "email": {"eva@kanzlei.example"}, "locale": {"de"}, "role": {"specialist", "auditor"}},
 		"POST /specialists/:id":                  {"name": {"Kolle Gin"}, "locale": {"de"}, "role": {"specialist"}, "version": {"1"}},
 		"POST /specialists/:id/deputies":         {"deputy": {w.idOf("ben@kanzlei.example")}, "from": {"2026-12-01"}, "until": {"2026-12-02"}},
+		"POST /views":                            {"name": {"Meine <Firmen>"}, "list": {"customers"}, "query": {"type=company"}, "shared": {"1"}},
 		"POST /policies/expectations":            {"role": {"auditor"}, "effect": {"deny"}, "object": {"transaction"}, "kind": {"contract"}, "action": {"read"}},
 		"POST /policies/draft/rules":             {"role": {"auditor"}, "relation": {"*"}, "object": {"transaction"}, "kind": {"contract"}, "action": {"read"}, "effect": {"allow"}},
 		"POST /policies/draft/inclusions":        {"who": {"auditor"}, "includes": {"specialist"}},
@@ -81,7 +82,7 @@ func (w *world) typedInto(x things) map[string]url.Values {
 		"POST /specialists/:id/deactivate": nil, "POST /specialists/:id/deputies/:did/end": nil, "POST /specialists/:id/reactivate": nil,
 		"POST /specialists/:id/resend": nil, "POST /specialists/:id/try": nil, "POST /specialists/:id/sessions/:session/end": nil, "POST /specialists/:id/sessions/end": nil,
 		"POST /transaction-kinds/:key/move": nil, "POST /transaction-kinds/:key/reactivate": nil, "POST /transaction-kinds/:key/retire": nil,
-		"POST /transactions/:id/status": nil,
+		"POST /transactions/:id/status": nil, "POST /views/:id/remove": nil,
 	}
 }
 

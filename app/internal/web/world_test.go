@@ -35,6 +35,7 @@ import (
 	"kontor/app/job"
 	"kontor/app/lang"
 	policykeeping "kontor/app/policy"
+	"kontor/app/savedview"
 	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
@@ -192,6 +193,7 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 			DB: db, Now: f.Now, Key: f.Key, Decider: f.Decider, Audit: f.Audit, Accounts: f.Accounts, Approvals: f.Approvals,
 			Customers: w.customers, Accesses: w.accesses, Transactions: w.transactions,
 		}),
+		Views: savedview.New(savedview.Options{DB: db, Now: f.Now, Decider: f.Decider}),
 		Attention: attention.New(attention.Options{
 			DB: db, Now: f.Now, Zone: time.UTC, Decider: f.Decider, Customers: w.customers, Accesses: w.accesses, Transactions: w.transactions,
 			Offers: w.policyService, Courier: f.Post, Approvals: f.Approvals, Deputies: w.handovers, Queue: w.tasks,

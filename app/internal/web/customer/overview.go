@@ -9,8 +9,10 @@ import (
 
 	"kontor/app/customer"
 	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/savedview"
 	"kontor/app/internal/web/text"
 	"kontor/app/internal/web/transaction"
+	saved "kontor/app/savedview"
 )
 
 // overview is the data of the customer overview.
@@ -23,6 +25,7 @@ type overview struct {
 	Picks  *picks // nil in a fragment, which leaves the form as it is
 	// Searched and Picked are the parameters of the list's address besides those of the search and of the form.
 	Searched, Picked []text.Option
+	NewView          string // address of the page that names the filter; "" if there is none
 	Next, Prev       string // addresses of the next and the previous page
 	Add              bool
 	Narrow           bool // a search or filter applies: an empty list means that nothing matches
@@ -35,7 +38,10 @@ type overview struct {
 }
 
 // picks are what can be chosen in the form of the filters.
-type picks struct{ Statuses, Administrators []text.Option }
+type picks struct {
+	Statuses, Administrators []text.Option
+	Views                    []savedview.Link
+}
 
 type chip struct {
 	Text, Href string
@@ -68,7 +74,7 @@ func (s *Screens) listCustomers(c *fiber.Ctx) error {
 	if d.Add {
 		d.Empty.Hint, d.Empty.Next, d.Empty.Do, d.Empty.Icon = "customers.none_hint", "/customers/new", "customer.add", "plus"
 	}
-	d.Chips, d.Heads = chipsOf(f), headsOf(f)
+	d.Chips, d.Heads, d.NewView = chipsOf(f), headsOf(f), savedview.NewPath(saved.Customers, queryOf(URL(f, "", "")))
 	alone := f
 	alone.Attention = false
 	d.AllWell = f.Attention && !alone.Narrow()
@@ -162,7 +168,8 @@ func (s *Screens) picks(c *fiber.Ctx, f customer.Filter) (*picks, error) {
 	if f.Administrator != "" && !slices.ContainsFunc(p.Administrators, func(o text.Option) bool { return o.Value == f.Administrator }) {
 		p.Administrators = append(p.Administrators, text.Option{Value: f.Administrator, Text: s.Say(c, "customers.other_administrator")})
 	}
-	return p, nil
+	p.Views, err = s.views.Links(c, saved.Customers, URL(f, "", ""))
+	return p, err
 }
 
 // suggestCities answers with cities that begin with what is typed, as options.
@@ -179,8 +186,8 @@ func ReadFilter(c *fiber.Ctx) customer.Filter {
 	f := customer.Filter{
 		Query: kit.QueryTerm(c, "q"), City: kit.QueryTerm(c, "city"), After: c.Query("after"), Before: c.Query("before"),
 	}
-	for _, value := range c.Context().QueryArgs().PeekMulti("status") {
-		if status := customer.AccessStatus(value); string(value) == attention {
+	for _, value := range kit.ParamValues(c, "status") {
+		if status := customer.AccessStatus(value); value == attention {
 			f.Attention = true
 		} else if f.Status == "" && slices.Contains(customer.Statuses, status) {
 			f.Status = status
@@ -213,6 +220,12 @@ func URL(f customer.Filter, cursor, value string) string {
 		q.Add(cursor, value)
 	}
 	return q.String()
+}
+
+// queryOf is the part of an address behind the question mark.
+func queryOf(address string) string {
+	_, query, _ := strings.Cut(address, "?")
+	return query
 }
 
 // chipsOf are the filters that one click sets, and that another one takes away.

@@ -6,6 +6,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/internal/web/customerpage"
 	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/savedview"
 	transactionpages "kontor/app/internal/web/transaction"
 	"kontor/app/transaction"
 	"kontor/policies"
@@ -18,6 +19,7 @@ type Options struct {
 	Transactions     *transaction.Service
 	Heads            *customerpage.Heads
 	TransactionPages *transactionpages.Screens
+	Views            *savedview.Screens
 }
 
 // Screens are the pages about customers.
@@ -28,12 +30,13 @@ type Screens struct {
 	transactions     *transaction.Service
 	heads            *customerpage.Heads
 	transactionPages *transactionpages.Screens
+	views            *savedview.Screens
 }
 
 // New makes the screens.
 func New(k *kit.Kit, o Options) *Screens {
 	return &Screens{
-		Kit: k, customers: o.Customers, accesses: o.Accesses, transactions: o.Transactions, heads: o.Heads, transactionPages: o.TransactionPages,
+		Kit: k, customers: o.Customers, accesses: o.Accesses, transactions: o.Transactions, heads: o.Heads, transactionPages: o.TransactionPages, views: o.Views,
 	}
 }
 

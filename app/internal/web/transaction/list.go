@@ -2,6 +2,7 @@ package transaction
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
@@ -10,7 +11,9 @@ import (
 	"kontor/app/customer"
 	"kontor/app/internal/web/customerpage"
 	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/savedview"
 	"kontor/app/internal/web/text"
+	saved "kontor/app/savedview"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
@@ -70,9 +73,11 @@ type transactionList struct {
 	Dues     []text.Option
 	People   []text.Option // who can be asked for as responsible; none in a fragment, which leaves the form as it is
 	Sort     string        // the order in the address, "" if it is the usual one
-	Next     string // addresses of the next and the previous page
+	Next     string        // addresses of the next and the previous page
 	Prev     string
-	Add      bool // the caller may add a transaction for the customer
+	Views    []savedview.Link
+	NewView  string // address of the page that names the filter; "" if there is none
+	Add      bool   // the caller may add a transaction for the customer
 	Empty    kit.Empty
 }
 
@@ -158,6 +163,14 @@ func (s *Screens) renderTransactions(c *fiber.Ctx, d transactionList, v kit.View
 		if d.People, err = s.askedFor(c, d.Filter); err != nil {
 			return err
 		}
+		if d.Customer == nil {
+			if d.Views, err = s.views.Links(c, saved.Transactions, d.url("", "")); err != nil {
+				return err
+			}
+		}
+	}
+	if _, query, _ := strings.Cut(d.url("", ""), "?"); d.Customer == nil {
+		d.NewView = savedview.NewPath(saved.Transactions, query)
 	}
 	any := text.Option{Value: "", Text: s.Say(c, "filter.any")}
 	d.Kinds, d.Statuses, d.Dues = append([]text.Option{any}, kindOptions(s.Text(c).Locale, kinds)...), []text.Option{any}, []text.Option{any}

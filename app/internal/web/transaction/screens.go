@@ -8,6 +8,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/internal/web/customerpage"
 	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/savedview"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
@@ -18,13 +19,20 @@ type Screens struct {
 	transactions *transaction.Service
 	customers    *customer.Service
 	heads        *customerpage.Heads
+	views        *savedview.Screens
+}
+
+// Options are the dependencies of the pages about transactions. All are required.
+type Options struct {
+	Transactions *transaction.Service
+	Customers    *customer.Service
+	Heads        *customerpage.Heads
+	Views        *savedview.Screens
 }
 
 // New makes the screens.
-func New(
-	k *kit.Kit, transactions *transaction.Service, customers *customer.Service, heads *customerpage.Heads,
-) *Screens {
-	return &Screens{Kit: k, transactions: transactions, customers: customers, heads: heads}
+func New(k *kit.Kit, o Options) *Screens {
+	return &Screens{Kit: k, transactions: o.Transactions, customers: o.Customers, heads: o.Heads, views: o.Views}
 }
 
 // Place is the navigation entry of the transactions.
