@@ -254,7 +254,7 @@ func (c *chance) compareWork(p account.Caller, f Filter, found []row) {
 	for _, r := range found {
 		want = append(want, r.Number)
 	}
-	last := Page{}
+	var last Page
 	for f.After = ""; ; f.After = last.Next {
 		var err error
 		last, err = c.List(c.Ctx, p, f)
