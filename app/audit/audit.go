@@ -11,7 +11,6 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
-	"kontor/app/listing"
 	"kontor/app/store"
 )
 
@@ -175,11 +174,12 @@ type Log struct {
 	now      store.Clock
 	security *security
 	seen     seen
+	limits   limits
 }
 
 // New makes the log. Its security lines are discarded until Tell sets a logger.
 func New(db *store.DB, now store.Clock) *Log {
-	return &Log{db: db, now: now, security: newSecurity(now), seen: newSeen()}
+	return &Log{db: db, now: now, security: newSecurity(now), seen: newSeen(), limits: limitsOf()}
 }
 
 // Write adds an entry inside the tx of the action that it describes.
@@ -205,28 +205,6 @@ func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
 	}
 	store.AfterCommit(ctx, func() { l.security.tell(Sighting{Action: r.Action, By: by, SubjectID: r.SubjectID}) })
 	return nil
-}
-
-// PageSize is how many entries a page of the log has.
-const PageSize = listing.PageSize
-
-// Page returns up to PageSize entries before the entry with the id before (Nil: from the newest on), newest first, of
-// one customer (Nil: of all), and whether there are more. only restricts them by conditions about a table called entry,
-// for example that the caller may see the entry's transaction. The caller has checked that the log may be read.
-func (l *Log) Page(ctx context.Context, customer, before uuid.UUID, only ...store.Condition) (entries []Entry, more bool, err error) {
-	q := l.db.NewSelect().Model(&entries).ModelTableExpr(`audit AS entry`)
-	if customer != uuid.Nil {
-		q.Where(`entry.customer_id = ?`, customer)
-	}
-	if before != uuid.Nil {
-		q.Where(`entry.id < ?`, before)
-	}
-	q.Where(`?`, store.All(only...))
-	if err := listing.By(true, `entry.id`).First(q, PageSize+1).Scan(ctx); err != nil {
-		return nil, false, err
-	}
-	entries, more = listing.Cut(entries)
-	return entries, more, nil
 }
 
 // changesRead is how many of the newest entries LastChanges reads.
