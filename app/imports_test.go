@@ -77,7 +77,7 @@ var may = map[string]string{
 	"app/internal/web/approval":      "app/account app/approval app/internal/web/kit app/internal/web/policy app/policy policies",
 	"app/internal/web/savedview":     "app/internal/web/kit app/savedview",
 	"app/internal/web/attention":     "app/attention app/internal/web/kit",
-	"app/internal/web/audit":         "app/audit app/internal/web/customerpage app/internal/web/kit app/internal/web/transaction app/store app/transaction policies",
+	"app/internal/web/audit":         "app/access app/account app/audit app/customer app/fault app/handover app/internal/web/customerpage app/internal/web/kit app/internal/web/text app/internal/web/transaction app/lang app/store app/transaction policies",
 	"app/internal/web/authorisation": "app/approval app/authorisation app/fault app/internal/web/access app/internal/web/customerpage app/internal/web/kit app/internal/web/text app/internal/web/transaction app/transaction policies",
 	"app/internal/web/customer":      "app/access app/account app/customer app/internal/web/customerpage app/internal/web/kit app/internal/web/savedview app/internal/web/text app/internal/web/transaction app/phone app/savedview app/transaction policies",
 	"app/internal/web/handover":      "app/approval app/customer app/handover app/internal/web/kit",

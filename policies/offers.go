@@ -23,6 +23,9 @@ var Offers = []Offer{
 	{ID: "views", Rules: []Rule{
 		{UserAdministrator, Anything, ObjectView, Anything, Share, Allow},
 	}},
+	{ID: "audit_export", Rules: []Rule{
+		{Auditor, Anything, ObjectAudit, Anything, Export, Allow},
+	}},
 }
 
 // Missing returns the offer's rules that a policy does not contain.

@@ -100,6 +100,7 @@ const (
 	Process Action = "process"
 	Manage  Action = "manage"
 	Share   Action = "share"
+	Export  Action = "export" // download as a file
 )
 
 // Permission is an action on an object, as a role may be given it.
@@ -117,7 +118,7 @@ var Objects = map[Object][]Action{
 	ObjectPortal:        {Read},
 	ObjectSpecialist:    {Read, Manage},
 	ObjectQueue:         {Read, Manage},
-	ObjectAudit:         {Read},
+	ObjectAudit:         {Read, Export},
 	ObjectPolicy:        {Read, Manage},
 	ObjectTemplate:      {Read, Manage},
 	ObjectMailbox:       {Read},

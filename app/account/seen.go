@@ -8,6 +8,7 @@ import (
 
 	"kontor/app/audit"
 	"kontor/app/fault"
+	"kontor/policies"
 )
 
 // sawSignIn counts a refused sign-in with a login as it was typed. The log names the account of the login. It never contains a login that belongs to
@@ -49,6 +50,14 @@ func (s *Service) saw(action audit.Action, a Account, by audit.Actor) {
 // Existing returns which of the accounts exist, and prevents their deletion until the tx ends.
 func (s *Service) Existing(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
 	return existing(ctx, tx, ids)
+}
+
+// SpecialistsAmong returns those of some ids that are specialist users whom the caller may read, in one query.
+func (s *Service) SpecialistsAmong(ctx context.Context, c Caller, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
+	if may, err := s.decider.Allows(policies.Request{Roles: c.Roles, Object: policies.ObjectSpecialist, Action: policies.Read}); err != nil || !may {
+		return nil, err
+	}
+	return specialistsAmong(ctx, s.db, ids)
 }
 
 // NameOf returns the name of an account, "" when there is none.

@@ -63,7 +63,8 @@ func TestSawSignIn(t *testing.T) {
 			before := w.audit.Counts()[c.action]
 			c.do()
 			w.must(w.audit.Flush(w.ctx))
-			entries, _, err := w.audit.Page(w.ctx, uuid.Nil, uuid.Nil)
+			page, err := w.audit.Page(w.ctx, audit.Filter{})
+			entries := page.Entries
 			w.must(err)
 			i := slices.IndexFunc(entries, func(e audit.Entry) bool {
 				return e.Action == c.action && e.At.After(w.now().Add(-time.Minute)) && e.Subject == c.subject
@@ -104,7 +105,8 @@ func TestSawTwins(t *testing.T) {
 			_, _, err := w.SignIn(w.ctx, login, "guess", office)
 			assert.ErrorIs(w, err, ErrSignIn, login)
 			w.must(w.audit.Flush(w.ctx))
-			entries, _, err := w.audit.Page(w.ctx, uuid.Nil, uuid.Nil)
+			page, err := w.audit.Page(w.ctx, audit.Filter{})
+			entries := page.Entries
 			w.must(err)
 			return string(entries[0].Action) + " " + entries[0].Subject
 		}

@@ -99,6 +99,19 @@ func existing(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]b
 	return there, nil
 }
 
+func specialistsAmong(ctx context.Context, db bun.IDB, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var found []uuid.UUID
+	err := db.NewSelect().Model((*Account)(nil)).Column("id").Where("id IN (?)", bun.List(ids)).Where("specialist").Scan(ctx, &found)
+	list := make(map[uuid.UUID]bool, len(found))
+	for _, id := range found {
+		list[id] = true
+	}
+	return list, err
+}
+
 func nameOf(ctx context.Context, db bun.IDB, id uuid.UUID) (name string, err error) {
 	err = db.NewSelect().Model((*Account)(nil)).Column("name").Where("id = ?", id).Scan(ctx, &name)
 	if store.IsNoRows(err) {

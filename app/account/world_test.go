@@ -167,7 +167,8 @@ func (w *world) alive(token string) bool {
 // logged lists the actions in the log, oldest first.
 func (w *world) logged() []audit.Action {
 	w.Helper()
-	entries, _, err := w.audit.Page(w.ctx, uuid.Nil, uuid.Nil)
+	page, err := w.audit.Page(w.ctx, audit.Filter{})
+	entries := page.Entries
 	w.must(err)
 	slices.Reverse(entries)
 	out := make([]audit.Action, len(entries))

@@ -141,8 +141,8 @@ func (l *Log) walked(f Filter, w *way, n int) *bun.SelectQuery {
 			all.UnionAll(part)
 		}
 	}
-	q := l.db.NewSelect().TableExpr(`(?) AS entry`, all)
-	return listing.By(!w.rest.Back, "entry.at", "entry.id").First(q, n)
+	q := l.db.NewSelect().TableExpr(`(?) AS merged`, all)
+	return listing.By(!w.rest.Back, "merged.at", "merged.id").First(q, n)
 }
 
 // step reads the next n entries of a way.
@@ -270,7 +270,7 @@ func (l *Log) people(ctx context.Context, f Filter) (list []Person, err error) {
 		ActorID uuid.UUID `bun:"actor_id"`
 		Actor   string    `bun:"actor"`
 	}
-	err = l.db.NewSelect().ColumnExpr(`entry.actor_id, entry.actor`).TableExpr(`(?) AS entry`, l.walked(f, w, recent)).
+	err = l.db.NewSelect().With("walked", l.walked(f, w, recent)).ColumnExpr(`entry.actor_id, entry.actor`).TableExpr(`walked AS entry`).
 		Where(`entry.actor_id IS NOT NULL`).Where(`?`, f.meets()).
 		GroupExpr(`entry.actor_id, entry.actor`).OrderExpr(`max(entry.at) DESC, entry.actor_id`).Scan(ctx, &rows)
 	known := map[uuid.UUID]bool{}

@@ -29,7 +29,8 @@ func TestAddAdministrators(t *testing.T) {
 		assert.Equal(t, "Anna Amt", rows[1].By)
 		assert.True(t, rows[1].Active)
 		assert.WithinDuration(t, w.Now(), rows[1].Since, 0)
-		log, _, err := w.audit.Page(w.Ctx, w.customer, uuid.Nil)
+		page, err := w.audit.Page(w.Ctx, audit.Filter{Customers: []uuid.UUID{w.customer}})
+		log := page.Entries
 		w.Must(err)
 		n := 0
 		for _, e := range log {

@@ -145,7 +145,8 @@ func TestDelete(t *testing.T) {
 			t.Errorf("the receipt says %+v, want %+v", got.Took(), want)
 		}
 		w.gone(d, stays)
-		log, _, err := w.audit.Page(ctx, uuid.Nil, uuid.Nil)
+		page, err := w.audit.Page(ctx, audit.Filter{})
+		log := page.Entries
 		require.NoError(t, err, "receipt in the log")
 		assert.Equal(t, audit.CustomerDeleted, log[0].Action, "receipt in the log")
 		assert.Equal(t, d.Label(), log[0].Subject, "receipt in the log")

@@ -94,7 +94,8 @@ func TestErasedAgain(t *testing.T) {
 		require.NoError(t, k.Erase(ctx, []uuid.UUID{d.ID, newID()}))
 		w.gone(d, stays)
 		assert.Empty(t, log.noted, "noted again")
-		list, _, err := w.audit.Page(ctx, uuid.Nil, uuid.Nil)
+		page, err := w.audit.Page(ctx, audit.Filter{})
+		list := page.Entries
 		require.NoError(t, err, "receipt")
 		assert.Equal(t, audit.CustomerDeleted, list[0].Action, "receipt")
 		assert.Equal(t, d.Label(), list[0].Subject, "receipt")

@@ -341,6 +341,31 @@ func (s *Service) Get(ctx context.Context, c account.Caller, from, id uuid.UUID)
 	return h, nil
 }
 
+// Began is when a handover began.
+type Began struct {
+	ID          uuid.UUID `bun:"id"`
+	FromID      uuid.UUID `bun:"from_id"`
+	RequestedAt time.Time `bun:"requested_at"`
+}
+
+// BeganFrom returns the handovers from some specialist users that Get would return, the newest first, in one query.
+func (s *Service) BeganFrom(ctx context.Context, c account.Caller, from []uuid.UUID) (list []Began, err error) {
+	if len(from) == 0 {
+		return nil, nil
+	}
+	all, err := s.o.Decider.Allows(policies.Request{Roles: c.Roles, Object: policies.ObjectSpecialist, Action: policies.Read})
+	if err != nil {
+		return nil, err
+	}
+	q := s.o.DB.NewSelect().Model((*Handover)(nil)).Column("id", "from_id", "requested_at").Where("from_id IN (?)", bun.List(from)).
+		OrderExpr("requested_at DESC, id DESC")
+	if !all {
+		q.Where("requested_by = ?", c.ID)
+	}
+	err = q.Scan(ctx, &list)
+	return list, err
+}
+
 // Running returns the unfinished handover from a specialist user; ok is false when there is none (specialist read).
 func (s *Service) Running(ctx context.Context, c account.Caller, from uuid.UUID) (id uuid.UUID, ok bool, err error) {
 	if err := s.may(c, policies.Read); err != nil {

@@ -171,7 +171,8 @@ func TestCancel(t *testing.T) {
 		if assert.Len(t, noted, 1, "noted") {
 			assert.Equal(t, order.SubjectID, noted[0])
 		}
-		entries, _, err := w.audit.Page(w.ctx, uuid.Nil, uuid.Nil)
+		page, err := w.audit.Page(w.ctx, audit.Filter{})
+		entries := page.Entries
 		if assert.NoError(t, err, "the log") {
 			if assert.Len(t, entries, 1, "the log") {
 				assert.Equal(t, audit.JobCancelled, entries[0].Action, "the log")

@@ -46,7 +46,8 @@ func TestCreate(t *testing.T) {
 		other := w.addCustomer(w.anna, "Lang")
 		_, _, err = w.Create(ctx, w.anna, other.ID, Form{Name: "Einkommensteuer 2025"})
 		assert.NoError(t, err, "the name is free at another customer")
-		entries, _, err := w.audit.Page(ctx, w.customer.ID, uuid.Nil)
+		page, err := w.audit.Page(ctx, audit.Filter{Customers: []uuid.UUID{w.customer.ID}})
+		entries := page.Entries
 		require.NoError(t, err, "log")
 		require.Len(t, entries, 3, "log")
 		assert.Equal(t, audit.TransactionCreated, entries[1].Action, "log")
@@ -158,7 +159,8 @@ func TestUpdate(t *testing.T) {
 		assert.ErrorIs(t, err, ErrVersion, "status of an old version")
 		_, err = w.SetStatus(ctx, w.ben, tr.ID, 5, "lost")
 		assert.Equal(t, fault.Invalid, fault.CodeOf(err), "unknown status")
-		entries, _, err := w.audit.Page(ctx, w.customer.ID, uuid.Nil)
+		page, err := w.audit.Page(ctx, audit.Filter{Customers: []uuid.UUID{w.customer.ID}})
+		entries := page.Entries
 		require.NoError(t, err, "log")
 		assert.Equal(t, audit.TransactionMoved, entries[0].Action, "log")
 		assert.Equal(t, [2]string{"closed", "open"}, entries[0].Changes()["status"], "log")
@@ -186,7 +188,8 @@ func TestLogged(t *testing.T) {
 		} {
 			logged, err := w.Logged(c.caller, "entry")
 			w.Must(err)
-			entries, _, err := w.audit.Page(ctx, w.customer.ID, uuid.Nil, logged)
+			page, err := w.audit.Page(ctx, audit.Filter{Customers: []uuid.UUID{w.customer.ID}, Only: logged})
+			entries := page.Entries
 			w.Must(err)
 			var log string
 			for _, e := range entries {

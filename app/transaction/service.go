@@ -97,6 +97,22 @@ func (s *Service) Get(ctx context.Context, c account.Caller, id uuid.UUID) (Tran
 	return s.authorise(ctx, s.db, c, id, policies.Read)
 }
 
+// Among returns those of some ids that are transactions which the caller may read, in one query.
+func (s *Service) Among(ctx context.Context, c account.Caller, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
+	within, nothing, err := s.Within(c, policies.Read, "t")
+	if err != nil || nothing || len(ids) == 0 {
+		return nil, err
+	}
+	var found []uuid.UUID
+	err = living(s.db.NewSelect().TableExpr(`transactions AS t`).ColumnExpr(`t.id`).Where(`t.id IN (?)`, bun.List(ids))).
+		Where(`?`, store.All(within)).Scan(ctx, &found)
+	list := make(map[uuid.UUID]bool, len(found))
+	for _, id := range found {
+		list[id] = true
+	}
+	return list, err
+}
+
 // MaySeeAny says whether the policy can let the caller see any transaction, of any kind and with any relation.
 func (s *Service) MaySeeAny(c account.Caller) (bool, error) {
 	scope, err := s.decider.Scope(c.Roles, policies.ObjectTransaction, policies.Read)

@@ -11,3 +11,5 @@ CREATE INDEX audit_actor ON audit (actor_id, at, id);
 CREATE INDEX audit_at ON audit (at, id);
 CREATE INDEX audit_action ON audit (action, at, id);
 CREATE INDEX audit_address ON audit (address, at, id) WHERE address <> '';
+-- An entry about a handover leads to its page.
+CREATE INDEX handover_from ON handover (from_id, requested_at);

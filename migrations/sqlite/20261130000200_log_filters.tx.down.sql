@@ -1,3 +1,4 @@
+DROP INDEX handover_from;
 DROP INDEX audit_address;
 DROP INDEX audit_action;
 DROP INDEX audit_at;

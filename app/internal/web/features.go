@@ -43,7 +43,10 @@ func (s *Server) compose(o Options) {
 		Accounts: o.Accounts, Approvals: o.Approvals, Courier: o.Courier, Handovers: o.Handovers,
 		AccountPages: accounts, ApprovalPages: approvals, TransactionPages: transactions,
 	})
-	log := audit.New(k, o.Transactions, heads, transactions)
+	log := audit.New(k, audit.Options{
+		Accounts: o.Accounts, Customers: o.Customers, Accesses: o.Accesses, Transactions: o.Transactions, Handovers: o.Handovers,
+		Heads: heads, TransactionPages: transactions,
+	})
 	attentions := attention.New(k, o.Attention)
 	operations := operation.New(k, operation.Options{
 		Queue: o.Queue, Courier: o.Courier, Jobs: o.Jobs, Accounts: o.Accounts, Accesses: o.Accesses, Policies: o.Policies, DB: o.DB, Schema: o.Schema,

@@ -21,6 +21,8 @@ import (
 // the pages that need more than fewQueries. Whoever changes the number of a page changes it here.
 var queriesOf = map[string]int{
 	"/attention":                               10,
+	"/audit":                                   11,
+	"/audit.csv":                               10,
 	"/customers/:id/accesses/:aid":             7,
 	"/customers/:id/authorisations":            10,
 	"/customers/:id/authorisations/matrix":     8,
@@ -28,6 +30,7 @@ var queriesOf = map[string]int{
 	"/customers/:id/authorisations/why":        9,
 	"/customers/:id/delete":                    8,
 	"/customers/:id/deliveries":                7,
+	"/customers/:id/log":                       9,
 	"/customers/:id/transactions":              7,
 	"/policies":                                7,
 	"/policies/draft":                          8,
@@ -40,7 +43,7 @@ var queriesOf = map[string]int{
 	"/specialists/:id/sees":                    8,
 	"/transactions":                            7,
 	"/transactions/:id/edit":                   6,
-	"/transactions/:id/log":                    6,
+	"/transactions/:id/log":                    9,
 	"/transactions/:id/people":                 10,
 }
 

@@ -41,6 +41,7 @@ var answers = map[string]string{
 	"GET /attention":                                   "lnooofoloof",
 	"POST /attention/resend":                           "lnooofoloof",
 	"GET /audit":                                       "lnfffoflfff",
+	"GET /audit.csv":                                   "lnfffoflfff",
 	"GET /customers":                                   "lnoooooloof",
 	"POST /customers":                                  "lnooofoloof",
 	"GET /customers/:id":                               "lnooooolooo",

@@ -31,6 +31,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/handover"
+	auditpages "kontor/app/internal/web/audit"
 	"kontor/app/internal/web/client"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/operation"
@@ -181,8 +182,11 @@ func New(o Options) (*Server, error) {
 		DisablePreParseMultipartForm: true,
 	})
 	s.app.Server().HeaderReceived = func(h *fasthttp.RequestHeader) (bounds fasthttp.RequestConfig) {
-		if path, _, _ := bytes.Cut(h.RequestURI(), []byte("?")); string(path) == operation.BouncePath {
+		switch path, _, _ := bytes.Cut(h.RequestURI(), []byte("?")); string(path) {
+		case operation.BouncePath:
 			bounds.MaxRequestBodySize = operation.MaxBounce
+		case auditpages.ExportPath:
+			bounds.WriteTimeout = kit.ExportTime
 		}
 		return bounds
 	}

@@ -1,88 +1,186 @@
 package audit
 
 import (
+	"context"
 	"encoding/json"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
-	"github.com/uptrace/bun"
 
 	"kontor/app/audit"
+	"kontor/app/customer"
 	"kontor/app/internal/web/customerpage"
 	"kontor/app/internal/web/kit"
 	transactionpages "kontor/app/internal/web/transaction"
-	"kontor/app/store"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
 
-// customerLog is the data of a customer's tab Log.
-type customerLog struct {
-	Customer customerpage.Head
-	Log      *kit.Frame // data of the shared list of entries
-}
-
-func (s *Screens) showCustomerLog(c *fiber.Ctx) error {
-	cu, err := s.heads.Of(c, "log")
-	if err != nil {
-		return err
-	}
-	entries, err := s.auditOf(c, cu.ID, cu.Path+"/log")
-	if err != nil {
-		return err
-	}
-	return s.Render(c, kit.View{
-		Page: "audit/customer", Title: cu.Name() + " · " + s.Say(c, "tab.log"), Nav: "customers",
-		Data: customerLog{Customer: cu, Log: &kit.Frame{D: entries}},
-	})
-}
-
-// auditPage is the data of a page of the log, either of one customer or of all customers.
+// auditPage is the data of a page of the log: of all customers, of one customer, or of one transaction.
 type auditPage struct {
-	Empty   kit.Empty
-	Entries []audit.Entry
-	Next    string // address of the next page
-	Of      bool   // the page is about one customer, so the entries do not name the customer
+	Customer    *customerpage.Head     // nil: the log is not about one customer
+	Transaction *transactionpages.Head // nil: nor about one transaction
+
+	Path   string
+	Asked  asked
+	Found  understood
+	Groups []whatGroup
+	Chips  []chip
+	Page   audit.Page
+	Rows   []row
+	Next   string // addresses of the next and the previous page
+	Prev   string
+	Export string // address of the log as a file, "" for people who may not download it
+	Beyond bool   // the page begins where another one has ended, and has nothing
+	Empty  kit.Empty
+}
+
+// Searched says that the page ends because it has looked at enough entries, and not because it has enough.
+func (p auditPage) Searched() bool { return !p.Page.Until.IsZero() }
+
+// Newest is the address of the first page.
+func (p auditPage) Newest() string { return p.Asked.address(p.Path, "", "") }
+
+// WithoutWho is the way out of the choice of one person; nil if none is chosen by the id of their account.
+func (p auditPage) WithoutWho() *chip {
+	if p.Found.Person == nil {
+		return nil
+	}
+	a := p.Asked
+	a.Who = ""
+	return &chip{Text: p.Found.Person.Name, Href: a.address(p.Path, "", "")}
+}
+
+// row is an entry with its links, "" where there is none.
+type row struct {
+	audit.Entry
+	WhoHref string // what else this person has done
+	Href    string // what it is about
+	// Customer is the number of the customer if neither the page nor the link is about it.
+	Customer, CustomerHref string
 }
 
 func (s *Screens) showAudit(c *fiber.Ctx) error {
 	if err := s.Require(c, policies.ObjectAudit, policies.Read); err != nil {
 		return err
 	}
-	d, err := s.auditOf(c, uuid.Nil, "/audit")
+	d := auditPage{Path: "/audit", Asked: readAsked(c, true)}
+	may, err := s.Policy.Allows(policies.Request{Roles: s.Caller(c).Roles, Object: policies.ObjectAudit, Action: policies.Export})
 	if err != nil {
 		return err
 	}
-	return s.Render(c, kit.View{Page: "audit/index", Title: s.Say(c, "nav.audit"), Nav: "audit", Data: d})
+	if may {
+		d.Export = d.Asked.address(ExportPath, "", "")
+	}
+	return s.renderLog(c, d, audit.Filter{}, kit.View{Page: "audit/index", Title: s.Say(c, "nav.audit"), Nav: "audit"})
 }
 
-// auditOf reads the page of the log that the address names. The caller must have checked the permission. It leaves out
-// entries about transactions that the person may not see.
-func (s *Screens) auditOf(c *fiber.Ctx, customerID uuid.UUID, path string, only ...store.Condition) (auditPage, error) {
-	before := uuid.FromStringOrNil(c.Query("after"))
-	visible, err := s.transactions.Logged(s.Caller(c), "entry")
+func (s *Screens) showCustomerLog(c *fiber.Ctx) error {
+	cu, err := s.o.Heads.Of(c, "log")
 	if err != nil {
-		return auditPage{}, err
+		return err
 	}
-	if err := s.Audit.Flush(s.Ctx(c)); err != nil { // it adds the latest counts; the page works without them
-		s.Log.Warn("the log could not be written", "error", err)
+	d := auditPage{Customer: &cu, Path: cu.Path + "/log", Asked: readAsked(c, false)}
+	return s.renderLog(c, d, audit.Filter{Customers: []uuid.UUID{cu.ID}}, kit.View{
+		Page: "audit/customer", Title: cu.Name() + " · " + s.Say(c, "tab.log"), Nav: "customers",
+	})
+}
+
+func (s *Screens) showTransactionLog(c *fiber.Ctx) error {
+	x, err := s.o.TransactionPages.Of(c, "log")
+	if err != nil {
+		return err
 	}
-	entries, more, err := s.Audit.Page(s.Ctx(c), customerID, before, append(only, visible)...)
-	if err == nil {
-		err = s.sayKinds(c, entries)
+	d := auditPage{Transaction: &x, Path: x.Path + "/log", Asked: readAsked(c, false)}
+	return s.renderLog(c, d, audit.Filter{Customers: []uuid.UUID{x.CustomerID}, Transaction: x.ID}, kit.View{
+		Page: "audit/transaction", Title: x.Name + " · " + s.Say(c, "tab.log"), Nav: "transactions",
+	})
+}
+
+// renderLog answers with the page of the log that the address names. The caller must have checked the permission. scope
+// is what the page is about.
+func (s *Screens) renderLog(c *fiber.Ctx, d auditPage, scope audit.Filter, v kit.View) (err error) {
+	ctx, r := s.Ctx(c), s.reader(c)
+	if scope, err = r.within(ctx, scope); err != nil {
+		return err
 	}
-	d := auditPage{
-		Entries: entries, Of: customerID != uuid.Nil,
-		Empty: kit.Empty{List: "log", Why: kit.EmptinessOf(before != uuid.Nil, visible == nil), Clear: path},
+	if d.Found, err = r.understand(ctx, d.Asked, scope, !kit.IsFragment(c)); err != nil {
+		return err
 	}
-	if more {
-		d.Next = path + "?after=" + entries[len(entries)-1].ID.String()
+	if d.Page, err = s.Audit.Page(ctx, d.Found.Filter); err != nil {
+		return err
 	}
-	return d, err
+	if d.Rows, err = r.rows(ctx, d); err != nil {
+		return err
+	}
+	d.Chips = r.chipsOf(d.Path, d.Asked)
+	switch {
+	case d.Transaction != nil:
+		d.Groups = r.whatGroups(ofTransactions)
+	case d.Customer != nil:
+		d.Groups = r.whatGroups(ofCustomers)
+	default:
+		d.Groups = r.whatGroups(nil)
+	}
+	if d.Page.Next != "" {
+		d.Next = d.Asked.address(d.Path, "after", d.Page.Next)
+	}
+	if d.Page.Prev != "" {
+		d.Prev = d.Asked.address(d.Path, "before", d.Page.Prev)
+	}
+	d.Beyond = len(d.Rows) == 0 && d.Asked.After != ""
+	d.Empty = kit.Empty{List: "log", Why: kit.EmptinessOf(d.Asked.narrow(), scope.Only == nil), Clear: d.Path}
+	v.Fragment, v.Data = "audit/entries", d
+	return s.Render(c, v)
+}
+
+// within adds what the reader may see: nothing about transactions that they may not see. It also writes the counts that
+// wait to be written; the page works without them.
+func (r reader) within(ctx context.Context, scope audit.Filter) (_ audit.Filter, err error) {
+	if err := r.Audit.Flush(ctx); err != nil {
+		r.Log.Warn("the log could not be written", "error", err)
+	}
+	scope.Only, err = r.o.Transactions.Logged(r.caller, "entry")
+	return scope, err
+}
+
+// rows are the entries of a page with their links.
+func (r reader) rows(ctx context.Context, d auditPage) ([]row, error) {
+	objects, err := r.objectsOf(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.sayKinds(ctx, d.Page.Entries); err != nil {
+		return nil, err
+	}
+	rows := make([]row, len(d.Page.Entries))
+	for i, e := range d.Page.Entries {
+		rows[i] = row{Entry: e, WhoHref: d.whoAddress(e)}
+		if rows[i].Href, err = objects.link(e); err != nil {
+			return nil, err
+		}
+		ref, there := objects.customers[e.CustomerID.UUID]
+		if path := kit.CustomerPath(e.CustomerID.UUID); there && d.Customer == nil && d.Transaction == nil && rows[i].Href != path {
+			rows[i].Customer, rows[i].CustomerHref = customer.Label(ref.Number), path
+		}
+	}
+	return rows, nil
+}
+
+// whoAddress is the address of what else the person has done who has done this; "" if the page shows that already.
+func (d auditPage) whoAddress(e audit.Entry) string {
+	a := d.Asked
+	if a.Who = nobody; e.ActorID.Valid {
+		a.Who = e.ActorID.UUID.String()
+	}
+	if a.Who == d.Asked.Who {
+		return ""
+	}
+	return a.address(d.Path, "", "")
 }
 
 // sayKinds replaces the keys of kinds of transactions by their names, which are stored in the database.
-func (s *Screens) sayKinds(c *fiber.Ctx, entries []audit.Entry) error {
+func (r reader) sayKinds(ctx context.Context, entries []audit.Entry) error {
 	var kinds []transaction.Kind
 	for i, e := range entries {
 		changes := e.Changes()
@@ -92,11 +190,11 @@ func (s *Screens) sayKinds(c *fiber.Ctx, entries []audit.Entry) error {
 		}
 		if kinds == nil {
 			var err error
-			if kinds, err = s.transactions.Kinds(s.Ctx(c)); err != nil {
+			if kinds, err = r.o.Transactions.Kinds(ctx); err != nil {
 				return err
 			}
 		}
-		locale := s.Text(c).Locale
+		locale := r.text.Locale
 		changes["kind"] = [2]string{transactionpages.KindName(locale, kinds, was[0]), transactionpages.KindName(locale, kinds, was[1])}
 		detail, err := json.Marshal(changes)
 		if err != nil {
@@ -105,25 +203,4 @@ func (s *Screens) sayKinds(c *fiber.Ctx, entries []audit.Entry) error {
 		entries[i].Detail = string(detail)
 	}
 	return nil
-}
-
-// transactionLog is the data of a transaction's tab Log.
-type transactionLog struct {
-	Transaction transactionpages.Head
-	Log         *kit.Frame
-}
-
-func (s *Screens) showTransactionLog(c *fiber.Ctx) error {
-	x, err := s.transactionPages.Of(c, "log")
-	if err != nil {
-		return err
-	}
-	entries, err := s.auditOf(c, x.CustomerID, x.Path+"/log", bun.SafeQuery(`entry.transaction_id = ?`, x.ID))
-	if err != nil {
-		return err
-	}
-	return s.Render(c, kit.View{
-		Page: "audit/transaction", Title: x.Name + " · " + s.Say(c, "tab.log"), Nav: "transactions",
-		Data: transactionLog{Transaction: x, Log: &kit.Frame{D: entries}},
-	})
 }

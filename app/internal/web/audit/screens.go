@@ -2,6 +2,10 @@
 package audit
 
 import (
+	"kontor/app/access"
+	"kontor/app/account"
+	"kontor/app/customer"
+	"kontor/app/handover"
 	"kontor/app/internal/web/customerpage"
 	"kontor/app/internal/web/kit"
 	transactionpages "kontor/app/internal/web/transaction"
@@ -9,30 +13,40 @@ import (
 	"kontor/policies"
 )
 
+// Options are the services and screens that the log needs: the objects of its entries are theirs.
+type Options struct {
+	Accounts     *account.Service
+	Customers    *customer.Service
+	Accesses     *access.Service
+	Transactions *transaction.Service
+	Handovers    *handover.Service
+
+	Heads            *customerpage.Heads
+	TransactionPages *transactionpages.Screens
+}
+
 // Screens are the pages of the log.
 type Screens struct {
 	*kit.Kit
-	transactions     *transaction.Service
-	heads            *customerpage.Heads
-	transactionPages *transactionpages.Screens
+	o Options
 }
 
 // New makes the screens.
-func New(
-	k *kit.Kit, transactions *transaction.Service, heads *customerpage.Heads, transactionPages *transactionpages.Screens,
-) *Screens {
-	return &Screens{Kit: k, transactions: transactions, heads: heads, transactionPages: transactionPages}
-}
+func New(k *kit.Kit, o Options) *Screens { return &Screens{Kit: k, o: o} }
 
 // Place is the navigation entry of this feature.
 func (s *Screens) Place() kit.Place {
 	return kit.Place{ID: "audit", Href: "/audit", Icon: "scroll-text", May: s.Allowed(policies.ObjectAudit, "", policies.Read)}
 }
 
+// ExportPath is the address of the log as a file, which may take kit.ExportTime.
+const ExportPath = "/audit.csv"
+
 // Routes are the addresses of these pages.
 func (s *Screens) Routes() []kit.Route {
 	return []kit.Route{
 		kit.Get("/audit", kit.Firm, s.showAudit),
+		kit.Get(ExportPath, kit.Firm, s.exportAudit),
 		kit.Get("/customers/:id/log", kit.Firm, s.showCustomerLog),
 		kit.Get("/transactions/:id/log", kit.Firm, s.showTransactionLog),
 	}
