@@ -195,7 +195,7 @@ func (f *firm) log(ctx context.Context, by account.Account, e audit.Entry) (err 
 	if e.ID, err = uuid.NewV7AtTime(e.At); err != nil {
 		return err
 	}
-	e.ActorID, e.Actor, e.Address = store.NullID(by.ID), by.Name, "192.0.2.10"
+	e.ActorID, e.Actor, e.Address, e.Times = store.NullID(by.ID), by.Name, "192.0.2.10", 1
 	_, err = f.tx.NewInsert().Model(&e).Exec(ctx)
 	return err
 }
