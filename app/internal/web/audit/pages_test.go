@@ -41,12 +41,14 @@ func TestPagesRender(t *testing.T) {
 	}
 	stopped := filled
 	stopped.Page = audit.Page{Until: at}
+	none := stopped
+	none.Rows = nil
 	person := filled
 	person.Found.Person = &audit.Person{ID: id}
 	of, ofTransaction := filled, filled
 	of.Customer, ofTransaction.Transaction = &customerpage.Head{}, &transactionpages.Head{}
 	kittest.Render(t, "audit", map[string][]any{
-		"audit/index":       {auditPage{}, auditPage{Asked: asked{Who: nobody}}, filled, stopped, person, auditPage{Beyond: true}},
+		"audit/index":       {auditPage{}, auditPage{Asked: asked{Who: nobody}}, filled, stopped, none, person, auditPage{Beyond: true}},
 		"audit/customer":    {of},
 		"audit/transaction": {ofTransaction},
 		"audit/entries":     {filled},
