@@ -19,12 +19,12 @@ import (
 // before is the last step of the version in which these rights were not known.
 const before = "20261125000010"
 
-// first are the offers with which these tests are made. An installation of theirs has the rights of all later offers.
-var first = policies.Offers[:3]
+// offered is how many offers an installation of these tests gets. It has the rights of all later ones.
+const offered = 3
 
-// withLater adds the rights of the later offers to a policy.
-func withLater(text string) string {
-	for _, o := range policies.Offers[len(first):] {
+// withLater adds the rights of all offers but the first ones to a policy.
+func withLater(text string, first int) string {
+	for _, o := range policies.Offers[first:] {
 		for _, r := range o.Rules {
 			text += r.String() + "\n"
 		}
@@ -35,7 +35,7 @@ func withLater(text string) string {
 // yesterdays is the default policy without what is offered first.
 func yesterdays() string {
 	text := policies.Default
-	for _, o := range first {
+	for _, o := range policies.Offers[:offered] {
 		for _, r := range o.Rules {
 			text = strings.Replace(text, r.String()+"\n", "", 1)
 		}
@@ -100,7 +100,7 @@ g, auditor, specialist
 // start. Nothing is published, and a draft that somebody has edited stays unchanged.
 func TestOffers(t *testing.T) {
 	const all = "mailbox, approval, views"
-	custom := withLater(custom)
+	custom := withLater(custom, offered)
 	for name, c := range map[string]struct {
 		text, draft string
 		want        string // the offers that wait
@@ -174,7 +174,7 @@ func TestNoOffer(t *testing.T) {
 func TestOfferOnce(t *testing.T) {
 	for database, postgres := range map[string]bool{"sqlite": false, "postgres": true} {
 		t.Run(database, func(t *testing.T) {
-			custom := withLater(custom)
+			custom := withLater(custom, 2) // two are enough
 			w := upgraded(t, postgres, custom, custom+"p, specialist, *, customer, *, read, allow\n")
 			edit := func() int { return w.draftNow().Edit }
 			again := func(what, want string) {
