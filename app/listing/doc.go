@@ -46,6 +46,9 @@
 // (one range of an index, often a full page). A sample is less than a minute old, so texts of deleted customers leave the
 // memory with it. While somebody searches, the next one is read before the last one ends, so that no search waits for it.
 //
+// A list with filters but without words has the same two ways: it is walked in its order, or the rows of its narrowest filter are
+// gathered and sorted. Which filter that is, and which way is cheaper, is estimated from the sample as well.
+//
 // # The count
 //
 // A list is counted up to CountCap+1, no further: "more than 1,000" costs as much as counting 1,000. Gathering has already
