@@ -47,6 +47,7 @@ var tables = map[string]rule{
 		"app/bench":         bareHandler,
 	}},
 	"former_address":   {owner: "app/account"},
+	"preference":       {owner: "app/account"},
 	"known_browser":    {owner: "app/account"},
 	"session":          {owner: "app/account", readers: reasons{"app/bench": bareHandler}},
 	"sign_in_throttle": {owner: "app/account"},

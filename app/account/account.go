@@ -12,6 +12,7 @@ import (
 	"kontor/app/entry"
 	"kontor/app/fault"
 	"kontor/app/lang"
+	"kontor/app/preference"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -38,7 +39,8 @@ type Account struct {
 	CreatedAt      time.Time  `bun:"created_at"`
 	LastSignInAt   *time.Time `bun:"last_sign_in_at"`
 
-	Roles []policies.Role `bun:"-"` // the roles stored for the account, loaded together with it
+	Roles  []policies.Role   `bun:"-"` // the roles stored for the account, loaded together with it
+	Chosen preference.Chosen `bun:"-"` // the preferences; only Authenticate and Erase load them
 }
 
 // Session is a signed-in browser.

@@ -24,7 +24,7 @@ type Erased struct {
 
 // Erase is the only function that deletes accounts. It runs in the tx that removed the reason to keep them. Of the
 // named accounts it deletes those that have no access to any customer and do not work for the firm, and returns them.
-// It also deletes an account's sessions, links, messages, counters of failed sign-ins, expectations of policies, and
+// It also deletes an account's sessions, preferences, links, messages, counters of failed sign-ins, expectations of policies, and
 // the log entries about it outside customers' logs; see audit.Forget. If an account is deleted already, Erase deletes
 // what was written about it since then.
 //
@@ -59,6 +59,9 @@ func (s *Service) Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) (gone
 		if !there {
 			continue
 		}
+		if a.Chosen, err = chosenOf(ctx, tx, id); err != nil {
+			return nil, err
+		}
 		if err := deleteAccount(ctx, tx, id); err != nil {
 			return nil, err
 		}
@@ -71,6 +74,9 @@ func (s *Service) Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) (gone
 // has the e-mail address or username by now. The caller has checked that before.
 func (s *Service) Restore(ctx context.Context, tx bun.IDB, e Erased) error {
 	if err := insertAccount(ctx, tx, &e.Account); err != nil {
+		return err
+	}
+	if err := restoreChosen(ctx, tx, e.Account); err != nil {
 		return err
 	}
 	return s.audit.Remember(ctx, tx, e.Log)

@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/audit"
+	"kontor/app/preference"
 )
 
 // erase erases accounts in a tx.
@@ -36,6 +37,7 @@ func (w *world) lived(name string) (a Account, access, customer uuid.UUID) {
 	_, token := w.send()
 	w.must(w.ConfirmEmail(w.ctx, token, office))
 	w.must(w.UpdateOwn(w.ctx, caller(a), Own{Name: name, Username: nick, Shortcuts: true}))
+	w.must(w.Choose(w.ctx, caller(a), Choice{preference.Theme, []string{preference.Dark}}))
 	w.signIn(nick, good)
 	w.must(w.ForgotPassword(w.ctx, nick, office))
 	w.send()
@@ -52,7 +54,8 @@ func (w *world) lived(name string) (a Account, access, customer uuid.UUID) {
 func (w *world) traces(a Account) map[string]int {
 	return map[string]int{
 		"account": w.count("account WHERE id = ?", a.ID), "session": w.count("session WHERE account_id = ?", a.ID),
-		"link": w.count("link WHERE subject_id = ?", a.ID), "log": w.count("audit WHERE customer_id IS NULL AND (actor_id = ? OR subject_id = ?)", a.ID, a.ID),
+		"preference": w.count("preference WHERE account_id = ?", a.ID),
+		"link":       w.count("link WHERE subject_id = ?", a.ID), "log": w.count("audit WHERE customer_id IS NULL AND (actor_id = ? OR subject_id = ?)", a.ID, a.ID),
 	}
 }
 
@@ -128,6 +131,9 @@ func TestRestore(t *testing.T) {
 		assert.Equal(w, eva.Username, now.Username, "restored")
 		assert.Equal(w, eva.Email, now.Email)
 		assert.Equal(w, eva.PasswordHash, now.PasswordHash)
+		chosen, err := chosenOf(w.ctx, w.db, eva.ID)
+		w.must(err)
+		assert.Equal(w, preference.Chosen{preference.Theme: preference.Dark}, chosen)
 		assert.WithinDuration(w, eva.CreatedAt, now.CreatedAt, 0)
 		n := w.count("session WHERE account_id = ?", eva.ID) + w.count("link WHERE subject_id = ?", eva.ID)
 		assert.Equal(w, 0, n, "sessions and links came back")

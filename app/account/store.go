@@ -13,6 +13,7 @@ import (
 	"github.com/uptrace/bun/dialect"
 
 	"kontor/app/approval"
+	"kontor/app/preference"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -284,6 +285,7 @@ type withAccess struct {
 	Account Account `bun:"embed:a_"`
 	Facts
 	StandsFor *string `bun:"stands_for"` // ids of those whose deputy the person is now; set only by findSession
+	Chosen    *string `bun:"chosen"`     // the preferences, as preference.Decode reads them; set only by findSession
 }
 
 // selectWithAccess begins a query for withAccess. Its table account has the alias a.
@@ -357,12 +359,16 @@ func findSession(ctx context.Context, db bun.IDB, hash string, v validity) (row 
 	// Raw SQL: it runs with every request.
 	err = db.NewRaw("SELECT "+columns(db, Session{}, "s")+", "+columns(db, Account{}, "a")+", "+FactsOf("a")+`,
 		(SELECT string_agg(CAST(d.specialist_id AS TEXT), ',') FROM deputy AS d
-			WHERE d.deputy_id = a.id AND d.starts_at <= ? AND d.ends_at > ?) AS stands_for
+			WHERE d.deputy_id = a.id AND d.starts_at <= ? AND d.ends_at > ?) AS stands_for,
+		(SELECT string_agg(p.name || '=' || p.value, '`+"\n"+`') FROM preference AS p WHERE p.account_id = a.id) AS chosen
 		FROM session AS s JOIN account AS a ON a.id = s.account_id
 		WHERE s.id_hash = ? AND s.expires_at > ? AND s.last_seen_at > ? AND a.active`,
 		store.Bind(v.now), store.Bind(v.now), store.Bind(hash), store.Bind(v.now), store.Bind(v.idleSince)).
 		Scan(store.Prepared(ctx), &row)
 	row.readRoles()
+	if row.Chosen != nil {
+		row.Account.Chosen = preference.Decode(*row.Chosen)
+	}
 	return row, err
 }
 
@@ -537,7 +543,7 @@ func kept(ctx context.Context, tx bun.IDB, a Account) (bool, error) {
 	return tx.NewSelect().Table("access").ColumnExpr("1").Where("account_id = ?", a.ID).Exists(ctx)
 }
 
-// deleteAccount deletes the row. Its roles, sessions, messages and expectations are deleted by cascade.
+// deleteAccount deletes the row. Its roles, sessions, preferences, messages and expectations are deleted by cascade.
 func deleteAccount(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	_, err := tx.NewDelete().Model((*Account)(nil)).Where("id = ?", id).Exec(ctx)
 	return err

@@ -29,6 +29,7 @@ var answers = map[string]string{
 	"GET /":                                            "loooooolooo",
 	"GET /account":                                     "loooooolooo",
 	"POST /account":                                    "loooooolooo",
+	"POST /account/appearance":                         "loooooolooo",
 	"POST /account/email":                              "loooooolooo",
 	"GET /account/email/:token":                        "ooooooooooo",
 	"POST /account/email/:token":                       "loooooolooo",

@@ -161,7 +161,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.Kit, err = kit.New(kit.Options{
 		Pages: o.Pages, Locales: o.Locales, Static: files, Logo: static.LogoOf(o.Logo, files),
-		Decider: o.Decider, Audit: o.Audit, Clients: client.New(o.Proxies, o.Forwarded, o.Log), Key: o.Key, Now: o.Now, Log: o.Log,
+		Decider: o.Decider, Audit: o.Audit, Clients: client.New(o.Proxies, o.Forwarded, o.Log), Key: o.Key, Now: o.Now, Log: o.Log, Accounts: o.Accounts,
 		BaseURL: base, Firm: o.Firm, Links: linksOf(o.FirmLinks), Locale: o.Locale, Zone: o.Zone, Undelivered: o.Undelivered,
 	})
 	if err != nil {

@@ -10,11 +10,13 @@ import (
 	"kontor/app/secret"
 )
 
-// ownAccount is the data of /account: three forms and the list of sessions. Only the form that was sent can have
+// ownAccount is the data of /account: four forms and the list of sessions. Only the form that was sent can have
 // complaints.
 type ownAccount struct {
 	Account              account.Account
 	Own, Password, Email *kit.Form
+	Look                 *kit.Form // how pages look
+	Offered              []offered // what can be chosen for that
 	Sessions             []Session
 	EndUser              bool
 	NoRole               bool   // the person has no role, so there is nothing else for them
@@ -62,6 +64,7 @@ func (s *Screens) renderAccount(c *fiber.Ctx, d ownAccount, status int) error {
 	if d.Own == nil {
 		d.Own = kit.NewForm(map[string]string{"name": a.Name, "username": a.Username, "locale": a.Locale, "shortcuts": onOff(a.Shortcuts)})
 	}
+	s.fillLook(c, &d)
 	if d.Password == nil {
 		d.Password = kit.NewForm(map[string]string{})
 	}

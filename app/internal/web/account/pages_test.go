@@ -20,13 +20,13 @@ func TestPagesRender(t *testing.T) {
 		PasswordHash: "x", LastSignInAt: &at, Roles: policies.FirmRoles, Version: 3}
 	locales := []text.Option{{Value: "", Text: "-"}, {Value: "de", Text: "Deutsch"}}
 	sessions := []Session{{ListedSession: account.ListedSession{Session: account.Session{CreatedAt: at, LastSeenAt: at, Agent: "Firefox"}, Handle: "0f"}, Current: true, End: "/x"}, {}}
-	wrong := kittest.Wrong("login", "password", "password_repeat", "code", "name", "username", "email", "roles", "current_password", "email_password")
+	wrong := kittest.Wrong("login", "password", "password_repeat", "code", "name", "username", "email", "roles", "current_password", "email_password", "theme")
 	kittest.Render(t, "account", map[string][]any{
 		"account/confirm_email": {emailLink{"t"}},
 		"account/index": {
-			ownAccount{Own: kittest.Fresh(), Password: kittest.Fresh(), Email: kittest.Fresh()},
-			ownAccount{Account: person, Own: wrong, Password: wrong, Email: wrong, EndUser: true, Locales: locales,
-				Sessions: sessions},
+			ownAccount{Own: kittest.Fresh(), Password: kittest.Fresh(), Email: kittest.Fresh(), Look: kittest.Fresh()},
+			ownAccount{Account: person, Own: wrong, Password: wrong, Email: wrong, Look: wrong, EndUser: true, Locales: locales,
+				Sessions: sessions, Offered: []offered{{Name: "theme", Options: locales}}},
 		},
 	})
 }

@@ -33,6 +33,8 @@ type Options struct {
 	Key     secret.Key
 	Now     store.Clock
 	Log     *slog.Logger
+	// Accounts keeps what people choose for themselves.
+	Accounts Chooser
 
 	BaseURL *url.URL // the beginning of every link
 	Firm    string
@@ -57,6 +59,7 @@ type Kit struct {
 	Logo   *static.Logo
 
 	clients     *client.Resolver
+	accounts    Chooser
 	templates   map[string]*templates
 	places      []Place
 	textFields  []TextField
@@ -72,7 +75,7 @@ type Kit struct {
 func New(o Options) (*Kit, error) {
 	k := &Kit{
 		Now: o.Now, Log: o.Log, Policy: o.Decider, Zone: o.Zone, Key: o.Key, Audit: o.Audit, Logo: o.Logo, Secure: o.BaseURL.Scheme == "https",
-		clients: o.Clients, baseURL: strings.TrimRight(o.BaseURL.String(), "/"),
+		clients: o.Clients, accounts: o.Accounts, baseURL: strings.TrimRight(o.BaseURL.String(), "/"),
 		origin: o.BaseURL.Scheme + "://" + o.BaseURL.Host, firm: o.Firm, links: o.Links, locale: o.Locale,
 		undelivered: o.Undelivered, templates: map[string]*templates{}, textFields: textFields,
 	}

@@ -111,7 +111,7 @@ func acceptedLocale(header, fallback string) string {
 	for _, part := range strings.Split(header, ",") {
 		wanted, params, _ := strings.Cut(strings.TrimSpace(part), ";")
 		tag, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(wanted)), "-")
-		q := preference(params)
+		q := weight(params)
 		if tag == "*" {
 			other = max(other, q)
 		}
@@ -136,8 +136,8 @@ func acceptedLocale(header, fallback string) string {
 	return best
 }
 
-// preference returns the q of one part of Accept-Language: 1 if there is none, 0 if it can't be parsed.
-func preference(params string) float64 {
+// weight returns the q of one part of Accept-Language: 1 if there is none, 0 if it can't be parsed.
+func weight(params string) float64 {
 	said, has := strings.CutPrefix(strings.TrimSpace(params), "q=")
 	if !has {
 		return 1

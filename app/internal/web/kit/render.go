@@ -43,6 +43,8 @@ type Frame struct {
 	Locale       string
 	CSRF         string
 	Signed       *account.Signed
+	Theme        string // light or dark; "" leaves it to the browser
+	Compact      bool   // the rows of lists take less room
 	Shortcuts    bool
 	Nav          []navEntry
 	Search       *Search
@@ -73,6 +75,7 @@ func (k *Kit) Render(c *fiber.Ctx, v View) error {
 		Title: v.Title, Firm: k.firm, Logo: k.Logo, Locale: t.Locale, CSRF: k.csrfToken(c), Signed: Signed(c), SingleColumn: v.SingleColumn, Wide: v.Wide, D: v.Data,
 	}
 	f.Search = v.Search
+	f.look(k.Preferences(c))
 	f.Shortcuts = f.Signed != nil && f.Signed.Account.Shortcuts
 	if v.Status != 0 {
 		c.Status(v.Status)

@@ -45,7 +45,7 @@ func New(t testing.TB) *kit.Kit {
 }
 
 // missing matches a text id that is shown instead of its text.
-var missing = regexp.MustCompile(`\b(?:fault|status|audit|nav|register|account|specialist|session|queue|task_state|mailbox|portal|role|role_hint|link|field|count|reason|problem|attention|attention_hint|attention_reason|handover|deputy|deputy_state|deactivate|assignments|people|password|sign_in|forgotten|empty|page)\.[a-z_]+(?:\.[a-z_]+)*\b`)
+var missing = regexp.MustCompile(`\b(?:fault|status|audit|nav|register|account|specialist|session|queue|task_state|mailbox|portal|role|role_hint|link|field|count|reason|problem|attention|attention_hint|attention_reason|handover|deputy|deputy_state|deactivate|assignments|people|password|sign_in|forgotten|empty|page|preference)\.[a-z_]+(?:\.[a-z_]+)*\b`)
 
 // Render renders each page of a folder of views with each of its samples, in every language and in both frames. It fails
 // on an error and on a missing text. Each template of the folder must have samples or be included by another template.
