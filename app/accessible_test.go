@@ -37,7 +37,7 @@ var screens = []struct {
 		"{why}", "{transaction}/people", "{specialist}/sees",
 		"/policies/draft#rule", "/policies", "/policies/draft", "/policies/draft/text", "/policies/expectations/new", "/policies/versions",
 		"/policies/versions/1", "/approvals",
-		"/customers#keys", "/customers#person's menu", "/customers#navigation", "{customer}/log#looking", "{customer}/deliveries#timelines",
+		"/customers#keys", "/customers#palette", "/customers#person's menu", "/customers#navigation", "{customer}/log#looking", "{customer}/deliveries#timelines",
 		"{customer}/authorisations#why twice", "{own}/authorisations#timelines", "{own}/authorisations#removed", "{own}/data#conflict",
 	}},
 	{"nobody", []string{

@@ -86,7 +86,7 @@ var may = map[string]string{
 	"app/internal/web/policy":        "app/internal/web/kit app/internal/web/text app/policy app/transaction policies",
 	"app/internal/web/portal":        "app/access app/internal/web/kit app/internal/web/transaction app/transaction policies",
 	"app/internal/web/registration":  "app/access app/fault app/internal/web/kit app/internal/web/signin app/secret app/store",
-	"app/internal/web/search":        "app/customer app/internal/web/customer app/internal/web/kit app/internal/web/transaction app/transaction policies",
+	"app/internal/web/search":        "app/account app/fault app/preference app/store app/customer app/internal/web/customer app/internal/web/kit app/internal/web/transaction app/transaction policies",
 	"app/internal/web/signin":        "app/account app/fault app/internal/web/kit app/store policies",
 	"app/internal/web/specialist":    "app/account app/approval app/courier app/handover app/internal/web/account app/internal/web/approval app/internal/web/kit app/internal/web/text app/internal/web/transaction policies",
 	"app/internal/web/transaction":   "app/account app/customer app/internal/web/customerpage app/internal/web/kit app/internal/web/savedview app/internal/web/text app/savedview app/transaction policies",

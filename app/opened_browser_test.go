@@ -60,6 +60,10 @@ var doings = map[string]opening{
 		b.run(chromedp.KeyEvent("?"))
 		b.waitFor("the dialog", `document.querySelector("dialog[open]") !== null`)
 	}},
+	"palette": {do: func(b *browser) {
+		b.run(hotkey)
+		b.waitFor("what it offers", `document.querySelector("#palette-list") !== null`)
+	}},
 	"person's menu": {do: func(b *browser) {
 		b.run(chromedp.Click(".person summary", chromedp.ByQuery))
 		b.waitFor("the menu", `document.querySelector(".person .menu").checkVisibility()`)

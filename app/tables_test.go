@@ -76,6 +76,7 @@ var tables = map[string]rule{
 	"customer_search":      {owner: "app/customer", writers: demoData},
 	"search_word":          {owner: "app/customer", writers: demoData},
 	"administrator_switch": {owner: "app/customer"},
+	"recent_customer":      {owner: "app/customer"},
 	"deletion":             {owner: "app/customer"},
 	"counter":              {owner: "app/store"},
 

@@ -15,7 +15,7 @@ import (
 type Part string
 
 // The parts. Rows that a foreign key's cascade deletes are not listed: codes, attempts, approvals, removals that can be
-// undone.
+// undone, who opened the customer last.
 const (
 	Transactions   Part = "transactions"
 	Messages       Part = "messages"

@@ -66,6 +66,7 @@ type Service struct {
 	jobs     *job.Service
 	limits   limits
 	texts    *sample.Kept[sampledText]
+	opened   opened
 	// dependents says how each part is deleted with a customer.
 	dependents map[Part]Dependent
 	twice      []Part // parts that were registered more than once

@@ -93,6 +93,28 @@
     localTimes(document);
     focusChanged();
   });
+
+  // The focus is never lost with what is replaced: what took its place has it, else the heading of what was replaced.
+  let held = null;
+  document.addEventListener("htmx:beforeSwap", (e) => {
+    const at = document.activeElement;
+    if (e.detail.shouldSwap && e.detail.target.contains(at) && at !== document.body) held = { at, heading: e.detail.target.id };
+  });
+  const sameAs = (was) => {
+    if (was.id) return document.getElementById(was.id);
+    const like = [...document.querySelectorAll(was.tagName)];
+    return was.name ? like.find((x) => x.name === was.name && x.value === was.value) : was.href && like.find((x) => x.href === was.href);
+  };
+  document.addEventListener("htmx:afterSettle", () => {
+    if (!held) return;
+    const { at, heading } = held;
+    held = null;
+    if (at.isConnected || document.activeElement !== document.body) return;
+    const place = sameAs(at) ?? $("h1, h2, h3", document.getElementById(heading) ?? document) ?? $("main h1");
+    if (!place) return;
+    if (place.tabIndex < 0) place.tabIndex = -1;
+    place.focus({ preventScroll: true });
+  });
   const focusChanged = () => { const s = $("#summary"); if (s && !s.dataset.seen) { s.dataset.seen = "1"; s.focus(); } };
 
   // What changed is told to screen readers once, from elements with data-say.
@@ -101,7 +123,8 @@
     if (say && live && live.textContent !== say.dataset.say) live.textContent = say.dataset.say;
   });
 
-  // Keyboard: / search, g c customers, n new, ? help, Esc closes, Ctrl+Enter saves. Off for who switched them off.
+  // Keyboard: / search, Ctrl+K palette, g and a letter places, n new, j k x rows, ? help, Esc closes, Ctrl+Enter saves.
+  // Off for who switched them off.
   const shortcuts = document.body.hasAttribute("data-shortcuts");
   let pending = "";
   document.addEventListener("keydown", (e) => {
@@ -110,23 +133,83 @@
       if (form) { e.preventDefault(); form.requestSubmit(); }
       return;
     }
+    if (inPalette(e.target) && throughPalette(e)) return;
+    if (shortcuts && e.key.toLowerCase() === "k" && (e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey) { e.preventDefault(); togglePalette(); return; }
     const why = e.target.closest?.("a[data-why]") ?? whyOf(e.target.closest?.(".reason"));
     if (why && e.key === "Escape" && hideReason(why)) { why.focus(); return; }
     if (why && e.target === why && e.key === " ") { e.preventDefault(); why.click(); return; }
     if (e.key === "Escape" && hideFound()) { e.preventDefault(); $("#q").focus(); return; }
     if ((e.key === "ArrowDown" || e.key === "ArrowUp") && throughFound(e.target, e.key === "ArrowDown")) { e.preventDefault(); return; }
     if (e.key === "Escape") { document.querySelectorAll("details.person[open]").forEach((d) => { d.open = false; $("summary", d).focus(); }); return; }
-    if (!shortcuts || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, [contenteditable]")) return;
+    if (!shortcuts || e.ctrlKey || e.metaKey || e.altKey || isTyping(e.target) || $("dialog[open]")) return;
     const key = pending + e.key;
     pending = "";
     switch (key) {
       case "/": e.preventDefault(); ($("#q") ?? $("#find"))?.focus(); break;
       case "g": pending = "g"; break;
-      case "gc": location.href = "/customers"; break;
       case "n": location.href = "/customers/new"; break;
+      case "j": throughRows(1); break;
+      case "k": throughRows(-1); break;
+      case "x": e.target.closest(rowsOf)?.querySelector("input.tickable")?.click(); break;
       case "?": $("#keys")?.showModal(); break;
+      default: if (key[0] === "g") $(`#nav a[data-key="${CSS.escape(key[1])}"]`)?.click();
     }
   });
+  // What is typed goes into the field. A box to tick takes no letters.
+  const isTyping = (element) => element.matches("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
+
+  // j and k go from row to row of the lists of a page, by the first thing in each that can be opened or ticked.
+  const rowsOf = "main .rows tbody tr, main .hits li, main .matters li";
+  const throughRows = (step) => {
+    const rows = [...document.querySelectorAll(rowsOf)], here = rows.indexOf(document.activeElement.closest(rowsOf));
+    for (let i = here < 0 && step < 0 ? -1 : here + step; i >= 0 && i < rows.length; i += step) {
+      const first = $("a[href], input.tickable", rows[i]), name = $("a.name, .name a", rows[i]) ?? first;
+      if (name?.checkVisibility()) { name.focus(); return; }
+    }
+  };
+
+  // The palette: what its field asks is shown below it. The arrows go through it while the field keeps the focus.
+  const palette = $("#palette"), asks = $("#palette-q");
+  const inPalette = (element) => !!palette?.contains(element);
+  const togglePalette = () => {
+    if (palette?.open) { palette.close(); return; }
+    if (!palette || !window.htmx || $("dialog[open]")) return;
+    asks.value = "";
+    palette.showModal();
+    htmx.trigger(asks, "opened");
+  };
+  const entries = () => [...document.querySelectorAll("#palette-list [role=option]")];
+  const chosen = () => document.getElementById(asks.getAttribute("aria-activedescendant"));
+  const choose = (entry) => {
+    chosen()?.setAttribute("aria-selected", "false");
+    if (!entry) { asks.removeAttribute("aria-activedescendant"); return; }
+    entry.setAttribute("aria-selected", "true");
+    entry.scrollIntoView({ block: "nearest" });
+    asks.setAttribute("aria-activedescendant", entry.id);
+  };
+  const throughPalette = (e) => {
+    const all = entries(), at = all.indexOf(chosen()), to = { ArrowDown: (at + 1) % all.length, ArrowUp: at > 0 ? at - 1 : all.length - 1 }[e.key];
+    if (e.key === "Enter") { e.preventDefault(); chosen()?.click(); return true; }
+    if (to === undefined) return false;
+    e.preventDefault();
+    choose(all[to]);
+    return true;
+  };
+  document.addEventListener("htmx:afterSwap", (e) => {
+    if (e.detail.target.id !== "palette-found") return;
+    const found = entries().length > 0;
+    asks.setAttribute("aria-expanded", String(found));
+    if (found) asks.setAttribute("aria-controls", "palette-list");
+    else asks.removeAttribute("aria-controls");
+    choose(entries()[0]);
+    $("#palette-said").textContent = $("[data-found]", palette).dataset.found;
+  });
+  for (const failed of ["htmx:responseError", "htmx:sendError"]) {
+    asks?.addEventListener(failed, () => location.assign(`/search?q=${encodeURIComponent(asks.value)}`)); // there it is said
+  }
+  palette?.addEventListener("click", (e) => { if (e.target === palette) palette.close(); });
+  palette?.addEventListener("close", () => choose(null));
+
   // What the frame's search finds, below it: Esc closes it, and so does going elsewhere; the arrows go through it.
   const inFind = (element) => !!element?.closest?.("form.find");
   const hideFound = () => {
@@ -136,6 +219,10 @@
     return true;
   };
   const throughFound = (from, down) => {
+    if (from.id === "q" && down && from.getAttribute("hx-target") !== "#found") { // it fills a list on the page
+      throughRows(1);
+      return document.activeElement !== from;
+    }
     const links = [...document.querySelectorAll("#found a")];
     if (!links.length || !inFind(from)) return false;
     const to = links.indexOf(from) + (down ? 1 : -1);
@@ -259,10 +346,17 @@
   if ($("#main .top")) rememberList();
   else sessionStorage.clear();
   document.querySelectorAll(".crumbs a").forEach((a) => { a.search = a.search || (sessionStorage.getItem(a.pathname) ?? ""); });
+  // Who opens a form to fill it in can type at once. On a phone that would open the keyboard over it.
+  const focusFirst = () => {
+    if ($("#summary") || location.hash || matchMedia("(pointer: coarse)").matches) return;
+    const fields = document.querySelectorAll("form[data-first] :is(input:not([type=hidden], [type=radio], [type=checkbox]), select, textarea)");
+    [...fields].find((f) => !f.disabled && f.checkVisibility())?.focus({ preventScroll: true });
+  };
 
   disclose();
   reveal();
   countTicked();
   localTimes(document);
+  focusFirst();
   focusSummary();
 })();

@@ -15,7 +15,7 @@ import (
 var readHeaders = []string{
 	fiber.HeaderHost, fiber.HeaderOrigin, fiber.HeaderContentType, fiber.HeaderContentEncoding, fiber.HeaderAcceptEncoding,
 	fiber.HeaderAcceptLanguage, fiber.HeaderUserAgent, fiber.HeaderXForwardedFor, fiber.HeaderForwarded, fiber.HeaderRange,
-	fiber.HeaderIfNoneMatch, fiber.HeaderIfRange, "Sec-Fetch-Site", "HX-Request", "HX-Boosted", "HX-History-Restore-Request",
+	fiber.HeaderIfNoneMatch, fiber.HeaderIfRange, "Sec-Fetch-Site", "HX-Request", "HX-Boosted", "HX-History-Restore-Request", "HX-Target",
 	kit.CSRFHeader, kit.SignatureHeader, fiber.HeaderReferer, "HX-Current-URL",
 }
 

@@ -91,6 +91,7 @@ var answers = map[string]string{
 	"GET /mailbox.json":                                "lnffffflfff",
 	"GET /mailbox/:id/html":                            "lnffffflfff",
 	"GET /metrics":                                     "nnnnnnnnnnn",
+	"GET /palette":                                     "lnooooolooo",
 	"GET /password/forgotten":                          "ooooooooooo",
 	"POST /password/forgotten":                         "ooooooooooo",
 	"GET /password/reset/:token":                       "ooooooooooo",

@@ -29,7 +29,7 @@ func New(
 func (s *Screens) Place() kit.Place {
 	may := s.Allowed(policies.ObjectApproval, "", policies.Read)
 	return kit.Place{
-		ID: "approvals", Href: kit.ApprovalsPath, Icon: "circle-check",
+		ID: "approvals", Key: "v", Href: kit.ApprovalsPath, Icon: "circle-check",
 		May: func(ctx context.Context, caller account.Caller) (bool, error) {
 			ok, err := may(ctx, caller)
 			return ok || approval.Guards(caller.Roles), err

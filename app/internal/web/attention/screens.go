@@ -21,7 +21,7 @@ func New(
 
 // Place is the navigation entry of this feature.
 func (s *Screens) Place() kit.Place {
-	return kit.Place{ID: "attention", Href: "/attention", Icon: "triangle-alert", May: s.attention.May, Badge: s.attention.Count}
+	return kit.Place{ID: "attention", Key: "a", Href: "/attention", Icon: "triangle-alert", May: s.attention.May, Badge: s.attention.Count}
 }
 
 // Routes are the addresses of these pages.

@@ -36,7 +36,7 @@ func New(k *kit.Kit, o Options) *Screens { return &Screens{Kit: k, o: o} }
 
 // Place is the navigation entry of this feature.
 func (s *Screens) Place() kit.Place {
-	return kit.Place{ID: "audit", Href: "/audit", Icon: "scroll-text", May: s.Allowed(policies.ObjectAudit, "", policies.Read)}
+	return kit.Place{ID: "audit", Key: "l", Href: "/audit", Icon: "scroll-text", May: s.Allowed(policies.ObjectAudit, "", policies.Read)}
 }
 
 // ExportPath is the address of the log as a file, which may take kit.ExportTime.

@@ -1,10 +1,12 @@
 package customer
 
 import (
+	"context"
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
+	"kontor/app/account"
 	"kontor/app/customer"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/text"
@@ -12,10 +14,17 @@ import (
 	"kontor/policies"
 )
 
+// AddAction is the action of adding a customer.
+func (s *Screens) AddAction() kit.Action {
+	return kit.Action{Text: "customer.add", Href: "/customers/new", Icon: "plus", May: s.mayAddAs}
+}
+
 // mayAdd says whether the caller may add customers of any type.
-func (s *Screens) mayAdd(c *fiber.Ctx) (bool, error) {
+func (s *Screens) mayAdd(c *fiber.Ctx) (bool, error) { return s.mayAddAs(s.Ctx(c), s.Caller(c)) }
+
+func (s *Screens) mayAddAs(_ context.Context, caller account.Caller) (bool, error) {
 	for _, t := range customer.Types {
-		ok, err := s.Policy.Allows(policies.Request{Roles: s.Caller(c).Roles, Object: policies.ObjectCustomer, Kind: string(t), Action: policies.Create})
+		ok, err := s.Policy.Allows(policies.Request{Roles: caller.Roles, Object: policies.ObjectCustomer, Kind: string(t), Action: policies.Create})
 		if ok || err != nil {
 			return ok, err
 		}

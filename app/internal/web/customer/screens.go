@@ -42,7 +42,7 @@ func New(k *kit.Kit, o Options) *Screens {
 
 // Place is the navigation entry of this feature.
 func (s *Screens) Place() kit.Place {
-	return kit.Place{ID: "customers", Href: "/customers", Icon: "users", Search: true, May: s.Allowed(policies.ObjectCustomer, "person", policies.List)}
+	return kit.Place{ID: "customers", Key: "c", Href: "/customers", Icon: "users", Search: true, May: s.Allowed(policies.ObjectCustomer, "person", policies.List)}
 }
 
 // Routes are the addresses of these pages.

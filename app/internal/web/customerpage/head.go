@@ -70,6 +70,11 @@ func (s *Heads) Of(c *fiber.Ctx, tab string) (Head, error) {
 	if err != nil {
 		return Head{}, err
 	}
+	if c.Method() == fiber.MethodGet && !kit.IsFragment(c) {
+		if err := s.customers.Opened(s.Ctx(c), s.Caller(c), id); err != nil {
+			return Head{}, err
+		}
+	}
 	return s.HeadOf(c, cu, tab)
 }
 

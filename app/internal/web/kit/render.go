@@ -61,6 +61,7 @@ type Frame struct {
 
 type navEntry struct {
 	Href, Icon, Text string // Text is a text id
+	Key              string // pressed after g it leads there
 	Current          bool
 	Badge            int
 }
@@ -131,7 +132,8 @@ func (k *Kit) ErrorTitle(c *fiber.Ctx, title string) string {
 // Place is an entry of the navigation.
 type Place struct {
 	ID, Href, Icon string
-	Search         bool // the search of the frame finds something for people who may open this place
+	Key            string // the letter that leads there when it is pressed after g
+	Search         bool   // the search of the frame finds something for people who may open this place
 	May            func(context.Context, account.Caller) (bool, error)
 	Badge          func(context.Context, account.Caller) (int, error) // number of open items there; nil: no badge
 }
@@ -142,6 +144,15 @@ func (k *Kit) Allowed(o policies.Object, kind string, a policies.Action) func(co
 		return k.Policy.Allows(policies.Request{Roles: caller.Roles, Object: o, Kind: kind, Action: a})
 	}
 }
+
+// Action is something that a person can do from anywhere, besides going to a place.
+type Action struct {
+	Text, Href, Icon string // Text is a text id
+	May              func(context.Context, account.Caller) (bool, error)
+}
+
+// PlacesOf returns the places that the person may open, in the order of the navigation.
+func (k *Kit) PlacesOf(c *fiber.Ctx) ([]Place, error) { return k.mayUse(k.Ctx(c), k.Caller(c)) }
 
 // mayUse returns the places that a person may open.
 func (k *Kit) mayUse(ctx context.Context, caller account.Caller) (places []Place, err error) {
@@ -168,7 +179,7 @@ func (k *Kit) navigation(c *fiber.Ctx, f *Frame, current string) error {
 		if f.Search == nil && p.Search {
 			f.Search = &Search{Path: "/search", Label: "search.all", Hint: "search.hint"}
 		}
-		entry := navEntry{Href: p.Href, Icon: p.Icon, Text: "nav." + p.ID, Current: p.ID == current}
+		entry := navEntry{Href: p.Href, Icon: p.Icon, Text: "nav." + p.ID, Key: p.Key, Current: p.ID == current}
 		if p.Badge != nil {
 			if entry.Badge, err = p.Badge(k.Ctx(c), caller); err != nil {
 				return err

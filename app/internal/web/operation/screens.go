@@ -68,13 +68,13 @@ func New(k *kit.Kit, o Options) *Screens {
 
 // QueuePlace is the navigation entry of the queues.
 func (s *Screens) QueuePlace() kit.Place {
-	return kit.Place{ID: "queues", Href: "/queues", Icon: "list-checks", May: s.Allowed(policies.ObjectQueue, "", policies.Read)}
+	return kit.Place{ID: "queues", Key: "q", Href: "/queues", Icon: "list-checks", May: s.Allowed(policies.ObjectQueue, "", policies.Read)}
 }
 
 // MailboxPlace is the navigation entry of the built-in mailbox.
 func (s *Screens) MailboxPlace() kit.Place {
 	may := s.Allowed(policies.ObjectMailbox, "", policies.Read)
-	return kit.Place{ID: "mailbox", Href: "/mailbox", Icon: "inbox", May: func(ctx context.Context, caller account.Caller) (bool, error) {
+	return kit.Place{ID: "mailbox", Key: "m", Href: "/mailbox", Icon: "inbox", May: func(ctx context.Context, caller account.Caller) (bool, error) {
 		ok, err := may(ctx, caller)
 		return s.hasMailbox && ok && approval.GuardsAll(caller.Roles), err
 	}}

@@ -22,7 +22,7 @@ func New(
 
 // Place is the navigation entry of this feature.
 func (s *Screens) Place() kit.Place {
-	return kit.Place{ID: "policies", Href: "/policies", Icon: "shield", May: s.Allowed(policies.ObjectPolicy, "", policies.Read)}
+	return kit.Place{ID: "policies", Key: "p", Href: "/policies", Icon: "shield", May: s.Allowed(policies.ObjectPolicy, "", policies.Read)}
 }
 
 // Routes are the addresses of these pages.

@@ -19,7 +19,11 @@ func TestPagesRender(t *testing.T) {
 		ID: id, Number: 10001, Name: "Mietvertrag", Kind: "contract", Status: transaction.InReview, Due: "2026-11-01", Responsible: "Änne", CreatedAt: at,
 	}
 	kittest.Render(t, "search", map[string][]any{
-		"search/index": {found{}, found{Query: "x"}, found{Query: "x", Transactions: &transaction.Page{}},
+		"search/palette": {palette{}, palette{Here: "/customers", Themes: []string{"dark"}, Count: 2, Groups: []group{
+			{"recent", []entry{{ID: "p-0", Text: "Groß, Änne", Sub: "K-10001", Href: "/customers/1", Icon: "user"}}},
+			{"actions", []entry{{ID: "p-1", Text: "Sign out", Form: "palette-sign-out", Icon: "log-out"}}},
+		}}},
+		"search/index": {found{}, found{Recent: []customer.Row{{ID: id, Number: 7, Type: customer.Person, Name: "Groß, Änne", City: "Kiel"}}}, found{Query: "x"}, found{Query: "x", Transactions: &transaction.Page{}},
 			found{Query: "x", Customers: &customer.Page{Rows: []customer.Row{{ID: id, Number: 7, Type: customer.Person, Name: "Groß, Änne", City: "Kiel"}}, Count: 1},
 				Transactions: &transaction.Page{Rows: []transaction.Transaction{late}, Count: 1000, Capped: true}}},
 	})

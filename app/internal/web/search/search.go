@@ -17,6 +17,7 @@ import (
 // group is nil if it has no result that the caller may see.
 type found struct {
 	Query                         string
+	Recent                        []customer.Row // the customers that the caller opened last, if nothing is looked for
 	Customers                     *customer.Page
 	Transactions                  *transaction.Page
 	AllCustomers, AllTransactions string
@@ -28,20 +29,16 @@ func (f found) Nothing() bool { return f.Customers == nil && f.Transactions == n
 // find searches customers and business transactions. The lists themselves decide what the caller may see, so no row and
 // no count contains anything else.
 func (s *Screens) find(c *fiber.Ctx) (err error) {
-	f := customerpages.ReadFilter(c)
-	d := found{Query: f.Query}
-	if d.Query != "" {
-		if d.Customers, err = s.findCustomers(c, d.Query); err != nil {
+	d := found{Query: customerpages.ReadFilter(c).Query}
+	switch {
+	case d.Query != "":
+		if d, err = s.findAll(c, d.Query); err != nil {
 			return err
 		}
-		if d.Transactions, err = s.transactionPages.Find(c, d.Query); err != nil {
+	case c.Get("HX-Target") != "found": // below the field of another page nothing opens until something is looked for
+		if d.Recent, err = s.customers.Recent(s.Ctx(c), s.Caller(c)); err != nil {
 			return err
 		}
-		if d.Transactions != nil && d.Customers != nil && d.Customers.Similar {
-			d.Customers = nil // a transaction does match, so customers that are only similar are not shown
-		}
-		d.AllCustomers = customerpages.URL(customer.Filter{Query: d.Query}, "", "")
-		d.AllTransactions = transactionpages.URL("/transactions", transactionpages.OfSearch(d.Query), "", "")
 	}
 	title := s.Say(c, "search")
 	if d.Query != "" {
@@ -51,6 +48,23 @@ func (s *Screens) find(c *fiber.Ctx) (err error) {
 		Page: "search/index", Fragment: "search/found", Title: title, Data: d,
 		Search: &kit.Search{Path: "/search", Target: "#hits", Label: "search.all", Hint: "search.hint", Query: d.Query},
 	})
+}
+
+// findAll finds the first few of each group.
+func (s *Screens) findAll(c *fiber.Ctx, query string) (d found, err error) {
+	d.Query = query
+	if d.Customers, err = s.findCustomers(c, query); err != nil {
+		return d, err
+	}
+	if d.Transactions, err = s.transactionPages.Find(c, query); err != nil {
+		return d, err
+	}
+	if d.Transactions != nil && d.Customers != nil && d.Customers.Similar {
+		d.Customers = nil // a transaction does match, so customers that are only similar are not shown
+	}
+	d.AllCustomers = customerpages.URL(customer.Filter{Query: query}, "", "")
+	d.AllTransactions = transactionpages.URL("/transactions", transactionpages.OfSearch(query), "", "")
+	return d, nil
 }
 
 // findCustomers returns nil if no customer matches. It does not search if query is the number of a transaction.

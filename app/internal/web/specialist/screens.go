@@ -46,7 +46,14 @@ func New(k *kit.Kit, o Options) *Screens {
 
 // Place is the navigation entry of this feature.
 func (s *Screens) Place() kit.Place {
-	return kit.Place{ID: "specialists", Href: "/specialists", Icon: "user", May: s.Allowed(policies.ObjectSpecialist, "", policies.Read)}
+	return kit.Place{ID: "specialists", Key: "s", Href: "/specialists", Icon: "user", May: s.Allowed(policies.ObjectSpecialist, "", policies.Read)}
+}
+
+// AddAction is the action of adding a specialist user.
+func (s *Screens) AddAction() kit.Action {
+	return kit.Action{
+		Text: "specialist.add", Href: "/specialists/new", Icon: "user-plus", May: s.Allowed(policies.ObjectSpecialist, "", policies.Manage),
+	}
 }
 
 // Routes are the addresses of these pages.

@@ -37,14 +37,14 @@ func New(k *kit.Kit, o Options) *Screens {
 
 // Place is the navigation entry of the transactions.
 func (s *Screens) Place() kit.Place {
-	return kit.Place{ID: "transactions", Href: "/transactions", Icon: "briefcase", Search: true, May: func(_ context.Context, caller account.Caller) (bool, error) {
+	return kit.Place{ID: "transactions", Key: "t", Href: "/transactions", Icon: "briefcase", Search: true, May: func(_ context.Context, caller account.Caller) (bool, error) {
 		return s.transactions.MaySeeAny(caller)
 	}}
 }
 
 // KindPlace is the navigation entry of the kinds of transactions.
 func (s *Screens) KindPlace() kit.Place {
-	return kit.Place{ID: "transaction_kinds", Href: "/transaction-kinds", Icon: "tags", May: s.Allowed(policies.ObjectTemplate, "", policies.Read)}
+	return kit.Place{ID: "transaction_kinds", Key: "k", Href: "/transaction-kinds", Icon: "tags", May: s.Allowed(policies.ObjectTemplate, "", policies.Read)}
 }
 
 // Routes are the addresses of these pages.
