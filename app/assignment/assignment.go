@@ -8,6 +8,7 @@ package assignment
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -80,6 +81,12 @@ func RemoveAdministrator(ctx context.Context, tx bun.IDB, customerID, specialist
 		return was, false, err
 	}
 	return was, true, leave(ctx, tx, specialistID, administrates, bun.SafeQuery(`customer_id = ?`, customerID))
+}
+
+// LoadOf returns an expression for the number of customers that a specialist user administers, counted up to one more
+// than most. It stands in a query of the table account with that alias.
+func LoadOf(alias string, most int) string {
+	return fmt.Sprintf(`(SELECT count(*) FROM (SELECT 1 FROM customer_administrator AS load WHERE load.specialist_id = %s.id LIMIT %d) AS few)`, alias, most+1)
 }
 
 // EraseOfCustomer deletes up to limit administrators of a customer that is being deleted. The customer's transactions,

@@ -7,7 +7,9 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/account"
 	"kontor/app/fault"
+	"kontor/app/listing"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
@@ -49,7 +51,12 @@ type Candidate struct {
 	Email         string    `bun:"email"`
 	Administrator bool      `bun:"administrator"`
 	Processes     int       `bun:"processes"` // number of the transactions that they process and the caller may see
+	Customers     int64     `bun:"customers"` // number of the customers that they administer, at most CustomersCap + 1
+	account.Facts
 }
+
+// CustomersCap is the number up to which a candidate's customers are counted.
+const CustomersCap = listing.CountCap
 
 // Outcome is the result of an assignment.
 type Outcome struct {

@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun/dialect"
 
 	"kontor/app/account"
+	"kontor/app/assignment"
 	"kontor/app/store"
 )
 
@@ -90,7 +91,7 @@ func candidates(ctx context.Context, db bun.IDB, customerID uuid.UUID, visible s
 		Where(`r.customer_id = ?`, customerID).Where(`r.specialist_id = p.id`).Where(`?`, store.All(visible))
 	err = db.NewSelect().TableExpr(`account AS p`).ColumnExpr(`p.id, p.name, p.email`).
 		ColumnExpr(`EXISTS (SELECT 1 FROM customer_administrator AS a WHERE a.customer_id = ? AND a.specialist_id = p.id) AS administrator`, customerID).
-		ColumnExpr(`(?) AS processes`, processes).
+		ColumnExpr(`(?) AS processes`, processes).ColumnExpr(assignment.LoadOf("p", CustomersCap)+` AS customers`).ColumnExpr(account.FactsOf("p")).
 		Where(`p.specialist`).Where(`p.active`).Where(`?`, f.which).OrderExpr(`p.name_sort, p.id`).Limit(int64(f.limit)).Scan(ctx, &list)
 	return list, err
 }

@@ -91,6 +91,7 @@ func (s *Service) Person(ctx context.Context, c account.Caller, id uuid.UUID) (P
 // Choice is a specialist user in a selection list.
 type Choice struct {
 	Person
+	Profile
 	Chosen bool
 }
 
@@ -112,7 +113,7 @@ func (s *Service) Offer(ctx context.Context, c account.Caller, specialist uuid.U
 		return nil, false, err
 	}
 	for _, p := range top {
-		list = append(list, Choice{p, true})
+		list = append(list, Choice{Person: p, Chosen: true})
 	}
 	found, err := s.search(ctx, strings.Fields(store.Fold(query)), append(not, chosen...), offered+1)
 	if err != nil {
@@ -122,7 +123,7 @@ func (s *Service) Offer(ctx context.Context, c account.Caller, specialist uuid.U
 	for _, p := range found[:min(len(found), offered)] {
 		list = append(list, Choice{Person: p})
 	}
-	return list, more, nil
+	return list, more, s.addProfiles(ctx, list)
 }
 
 // AssignmentsOf counts the assignments of a specialist user (specialist read). Each count stops at AssignmentsCap+1.

@@ -9,6 +9,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/assignment"
 	"kontor/app/store"
 )
 
@@ -59,6 +60,33 @@ func (s *Service) active(ctx context.Context, db bun.IDB, ids []uuid.UUID) ([]Pe
 		}
 	}
 	return list, err
+}
+
+// Profile is what a choice shows of a person beside the name.
+type Profile struct {
+	Customers int64 `bun:"customers"` // number of the customers that they administer, at most AssignmentsCap + 1
+	account.Facts
+}
+
+// addProfiles loads the profiles of all choices with one query.
+func (s *Service) addProfiles(ctx context.Context, list []Choice) error {
+	if len(list) == 0 {
+		return nil
+	}
+	ids := make([]uuid.UUID, len(list))
+	for i, p := range list {
+		ids[i] = p.ID
+	}
+	var found []struct {
+		ID uuid.UUID `bun:"id"`
+		Profile
+	}
+	err := s.o.DB.NewSelect().TableExpr(`account AS p`).ColumnExpr(`p.id`).ColumnExpr(assignment.LoadOf("p", AssignmentsCap)+` AS customers`).
+		ColumnExpr(account.FactsOf("p")).Where(`p.id IN (?)`, bun.List(ids)).Scan(ctx, &found)
+	for _, f := range found {
+		list[slices.Index(ids, f.ID)].Profile = f.Profile
+	}
+	return err
 }
 
 // search finds active specialist users by name.

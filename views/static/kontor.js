@@ -315,6 +315,23 @@
   });
   document.addEventListener("reset", (e) => { if (e.target.matches("form.selection")) setTimeout(countTicked); });
 
+  // Who is ticked in a choice of people stands above it by name, also when a search has put others before them.
+  const showChosen = () => document.querySelectorAll("[data-chosen]").forEach((line) => {
+    const ticked = document.querySelectorAll(`${line.dataset.chosen} input[data-chip]:checked:enabled`);
+    line.replaceChildren(...[...ticked].map((box) => {
+      const chip = document.createElement("button");
+      chip.type = "button";
+      chip.className = "tag info";
+      chip.textContent = `${box.dataset.chip} ×`;
+      chip.setAttribute("aria-label", line.dataset.remove.replace("#", box.dataset.chip));
+      chip.addEventListener("click", () => { box.checked = false; showChosen(); box.focus(); });
+      return chip;
+    }));
+    if (!ticked.length) line.textContent = line.dataset.none;
+  });
+  document.addEventListener("change", (e) => { if (e.target.matches("input[data-chip]")) showChosen(); });
+  document.addEventListener("htmx:afterSwap", showChosen);
+
   // Two values to choose from: the chosen one shows in its field, and what is typed into the field takes the choice along.
   document.addEventListener("change", (e) => {
     const field = document.getElementById(e.target.dataset?.puts);
@@ -325,6 +342,31 @@
   document.addEventListener("input", (e) => document.querySelectorAll(`[data-puts="${CSS.escape(e.target.id)}"]`).forEach((choice) => {
     choice.checked = choice.dataset.value === e.target.value;
   }));
+
+  // What is shown can be copied: the button says so for a moment, and screen readers hear it.
+  const copyOf = async (text) => {
+    try { return await navigator.clipboard.writeText(text); } catch { /* over HTTP there is none, or it is refused */ }
+    const field = document.createElement("textarea");
+    field.className = "visually-hidden";
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  };
+  document.addEventListener("click", async (e) => {
+    const button = e.target.closest("button[data-copy]");
+    if (!button) return;
+    await copyOf(button.dataset.copy);
+    button.focus();
+    $("#live").textContent = button.dataset.copied;
+    button.setAttribute("data-done", "");
+    setTimeout(() => button.removeAttribute("data-done"), 2000);
+  });
+
+  // The icon in the browser's tab has a dot while something needs attention.
+  const tabIcon = $("link[rel=icon]");
+  if (tabIcon && $(`#nav a[data-key="a"] .n`)) tabIcon.href = tabIcon.dataset.attention;
 
   // What was done need not be read for ever.
   document.addEventListener("click", (e) => { const b = e.target.closest("[data-dismiss]"); if (b) document.getElementById(b.dataset.dismiss).remove(); });
@@ -356,6 +398,7 @@
   disclose();
   reveal();
   countTicked();
+  showChosen();
   localTimes(document);
   focusFirst();
   focusSummary();

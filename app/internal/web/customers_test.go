@@ -130,7 +130,6 @@ func TestEmptyOverview(t *testing.T) {
 	must(t, err)
 	b := w.signedIn()
 	for query, want := range map[string]struct{ heading, link string }{
-		"":                              {"No customers yet", "/customers/new"},
 		"?q=zzz":                        {"Nothing matches", "/customers"},
 		"?type=company":                 {"Nothing matches", "/customers"},
 		"?status=attention":             {"Nothing needs attention among the customers that you may see", "/customers"},
@@ -140,6 +139,7 @@ func TestEmptyOverview(t *testing.T) {
 		assert.Equal(t, want.heading, doc.Find(".empty h2").Text(), "%q says", query)
 		assert.Equal(t, want.link, attr(doc, ".empty a", "href"), "%q leads", query)
 	}
+	assert.Equal(t, "No customers yet", attr(b.get("/customers").doc(t), "main [data-say]", "data-say"))
 	w.publish(readOnly)
 	doc := b.get("/customers").doc(t)
 	assert.Zero(t, doc.Find("a[href='/customers/new']").Length(), "who may not add customers reads %q", doc.Find(".empty").Text())
@@ -293,6 +293,31 @@ func TestDeleteCustomer(t *testing.T) {
 	b.get(path+"/data").want(t, http.StatusNotFound)
 	w.specialist("kollege@kanzlei.example")
 	w.browser().signIn("kollege@kanzlei.example", strong).get(to).want(t, http.StatusNotFound)
+}
+
+// TestFirstSteps: who may add customers is led from an empty firm to its first customer; each step says whether it is done,
+// and offers what this person may do. With the first customer the page is the overview.
+func TestFirstSteps(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.customers.Delete(context.Background(), w.admin, w.customer, customer.Label(10001))
+	must(t, err)
+	anna := w.signedIn()
+	states := func(b *browser) []string { return wordsOf(b.get("/customers").doc(t).Find(".starts .tag")) }
+	links := func(b *browser) (all []string) {
+		b.get("/customers").doc(t).Find("#list a[href]").Each(func(_ int, a *goquery.Selection) { all = append(all, a.AttrOr("href", "")) })
+		return all
+	}
+	assert.Equal(t, []string{"To do", "To do", "To do"}, states(anna), "alone, and messages stay in the mailbox")
+	assert.Equal(t, []string{"/mailbox", "/specialists/new", "/customers/new"}, links(anna))
+	w.specialist("ben@kanzlei.example")
+	w.specialist("rita@kanzlei.example", policies.Auditor)
+	ben, rita := w.browser().signIn("ben@kanzlei.example", strong), w.browser().signIn("rita@kanzlei.example", strong)
+	assert.Equal(t, []string{"To do", "Done", "To do"}, states(anna), "with a colleague")
+	assert.Equal(t, []string{"/customers/new"}, links(ben), "somebody who may only add customers")
+	assert.Empty(t, states(rita), "somebody who may not add customers")
+	assert.Empty(t, wordsOf(anna.get("/customers?q=zzz").doc(t).Find(".starts")), "a search that finds nothing")
+	w.person("Vogt", "vogt@kunde.example")
+	assert.Empty(t, states(anna), "with the first customer")
 }
 
 // TestCustomerLog: the log shows changes in the words of the form, newest first.

@@ -34,7 +34,8 @@ func (s *Server) compose(o Options) {
 	views := savedview.New(k, o.Views)
 	transactions := transaction.New(k, transaction.Options{Transactions: o.Transactions, Customers: o.Customers, Heads: heads, Views: views})
 	customers := customer.New(k, customer.Options{
-		Customers: o.Customers, Accesses: o.Accesses, Transactions: o.Transactions, Heads: heads, TransactionPages: transactions, Views: views,
+		Customers: o.Customers, Accounts: o.Accounts, Accesses: o.Accesses, Transactions: o.Transactions, Heads: heads, TransactionPages: transactions,
+		Mailbox: o.Mailbox, Views: views,
 	})
 	accesses := access.New(k, o.Accesses, heads)
 	policies := policy.New(k, o.Policies)

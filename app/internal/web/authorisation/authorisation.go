@@ -176,18 +176,12 @@ type pickForm struct {
 	Action       string // where the form is sent
 	Form         *kit.Form
 	Query        string
-	People       []pickedPerson
-	MorePeople   bool
+	People       kit.People
 	Transactions []pickedTransaction // nil: the page does not offer transactions
 	Narrow       string              // search term for transactions
 	MoreTransact bool
 	NoChoices    kit.Empty
 	Several      bool // the page offers transactions as well
-}
-
-type pickedPerson struct {
-	authorisation.Candidate
-	On bool
 }
 
 type pickedTransaction struct {
@@ -238,9 +232,12 @@ func (s *Screens) offer(c *fiber.Ctx, d *pickForm) error {
 	if err != nil {
 		return err
 	}
-	d.MorePeople = more
+	d.People = kit.People{Field: "specialist", Many: true, More: more, Cap: authorisation.CustomersCap}
 	for _, p := range people {
-		d.People = append(d.People, pickedPerson{p, slices.Contains(kept, p.ID)})
+		d.People.Offered = append(d.People.Offered, kit.Offered{
+			ID: p.ID, Name: p.Name, Email: p.Email, Roles: p.Roles(true), Customers: p.Customers, On: slices.Contains(kept, p.ID),
+			In: p.Administrator && !d.Several, Administrator: p.Administrator, Processes: p.Processes,
+		})
 	}
 	if !d.Several {
 		return nil

@@ -35,6 +35,7 @@ type overview struct {
 	// If no customer matches, Empty holds these transactions.
 	AllFound string
 	Clear    string
+	Start    *start // the first steps, while the firm has no customer
 }
 
 // picks are what can be chosen in the form of the filters.
@@ -78,6 +79,9 @@ func (s *Screens) listCustomers(c *fiber.Ctx) error {
 	alone := f
 	alone.Attention = false
 	d.AllWell = f.Attention && !alone.Narrow()
+	if d.Start, err = s.startOf(c, d); err != nil {
+		return err
+	}
 	if page.Next != "" {
 		d.Next = URL(f, "after", page.Next)
 	}

@@ -3,6 +3,7 @@ package customer
 
 import (
 	"kontor/app/access"
+	"kontor/app/account"
 	"kontor/app/customer"
 	"kontor/app/internal/web/customerpage"
 	"kontor/app/internal/web/kit"
@@ -15,17 +16,21 @@ import (
 // Options are the dependencies of the pages about customers. All are required.
 type Options struct {
 	Customers        *customer.Service
+	Accounts         *account.Service
 	Accesses         *access.Service
 	Transactions     *transaction.Service
 	Heads            *customerpage.Heads
 	TransactionPages *transactionpages.Screens
 	Views            *savedview.Screens
+	Mailbox          bool // the built-in mailbox takes e-mails or SMS
 }
 
 // Screens are the pages about customers.
 type Screens struct {
 	*kit.Kit
 	customers        *customer.Service
+	accounts         *account.Service
+	mailbox          bool
 	accesses         *access.Service
 	transactions     *transaction.Service
 	heads            *customerpage.Heads
@@ -36,7 +41,7 @@ type Screens struct {
 // New makes the screens.
 func New(k *kit.Kit, o Options) *Screens {
 	return &Screens{
-		Kit: k, customers: o.Customers, accesses: o.Accesses, transactions: o.Transactions, heads: o.Heads, transactionPages: o.TransactionPages, views: o.Views,
+		Kit: k, customers: o.Customers, accounts: o.Accounts, mailbox: o.Mailbox, accesses: o.Accesses, transactions: o.Transactions, heads: o.Heads, transactionPages: o.TransactionPages, views: o.Views,
 	}
 }
 

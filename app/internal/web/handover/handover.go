@@ -14,11 +14,12 @@ import (
 )
 
 // people are specialist users to choose from, narrowed by a search.
-type people struct {
-	Choices []handover.Choice
-	More    bool
-	Many    bool // several people may be chosen
-	Name    string
+// offer are the choices as the page shows them.
+func offer(list []handover.Choice) (people []kit.Offered) {
+	for _, p := range list {
+		people = append(people, kit.Offered{ID: p.ID, Name: p.Name, Email: p.Email, Roles: p.Roles(true), Customers: p.Customers, On: p.Chosen})
+	}
+	return people
 }
 
 // deactivation is the data of the page that asks for confirmation before a specialist user is deactivated.
@@ -51,7 +52,7 @@ type handoverPage struct {
 	Plan    handover.Plan
 	Path    string
 	Query   string
-	People  people
+	People  kit.People
 	Form    *kit.Form
 	Running string // address of a handover that is still running
 }
@@ -67,7 +68,7 @@ func (s *Screens) renderHandover(c *fiber.Ctx, f *kit.Form, to []uuid.UUID, move
 	if err != nil {
 		return err
 	}
-	d := handoverPage{Path: kit.SpecialistPath(id), Query: kit.QueryTerm(c, "q"), Form: f, People: people{Many: true, Name: "to"}}
+	d := handoverPage{Path: kit.SpecialistPath(id), Query: kit.QueryTerm(c, "q"), Form: f, People: kit.People{Many: true, Field: "to", Cap: handover.AssignmentsCap}}
 	if d.Plan, err = s.handovers.Preview(s.Ctx(c), s.Caller(c), id, to, move); err != nil {
 		wrong, ok := s.Complain(c, f, err)
 		if !ok {
@@ -75,9 +76,11 @@ func (s *Screens) renderHandover(c *fiber.Ctx, f *kit.Form, to []uuid.UUID, move
 		}
 		status, d.Plan.Targets = wrong, nil // do not offer what can't be done
 	}
-	if d.People.Choices, d.People.More, err = s.handovers.Offer(s.Ctx(c), s.Caller(c), id, d.Query, to); err != nil {
+	choices, more, err := s.handovers.Offer(s.Ctx(c), s.Caller(c), id, d.Query, to)
+	if err != nil {
 		return err
 	}
+	d.People.Offered, d.People.More = offer(choices), more
 	if running, ok, err := s.handovers.Running(s.Ctx(c), s.Caller(c), id); err != nil {
 		return err
 	} else if ok {
@@ -170,7 +173,7 @@ type deputiesPage struct {
 	Deputies []handover.Deputyship
 	StandsIn []handover.Deputyship
 	Query    string
-	People   people
+	People   kit.People
 	Form     *kit.Form
 }
 
@@ -186,7 +189,7 @@ func (s *Screens) renderDeputies(c *fiber.Ctx, f *kit.Form, status int) error {
 		return err
 	}
 	caller := s.Caller(c)
-	d := deputiesPage{Path: kit.SpecialistPath(id), Own: id == caller.ID, Query: kit.QueryTerm(c, "q"), Form: f, People: people{Name: "deputy"}}
+	d := deputiesPage{Path: kit.SpecialistPath(id), Own: id == caller.ID, Query: kit.QueryTerm(c, "q"), Form: f, People: kit.People{Field: "deputy", Cap: handover.AssignmentsCap}}
 	if d.Person, err = s.handovers.Person(s.Ctx(c), caller, id); err != nil {
 		return err
 	}
@@ -198,9 +201,11 @@ func (s *Screens) renderDeputies(c *fiber.Ctx, f *kit.Form, status int) error {
 	}
 	if d.Manage = d.Manage || d.Own && s.handovers.MayName(caller); d.Manage {
 		chosen := []uuid.UUID{uuid.FromStringOrNil(f.Values["deputy"])}
-		if d.People.Choices, d.People.More, err = s.handovers.Offer(s.Ctx(c), caller, id, d.Query, chosen); err != nil {
+		choices, more, err := s.handovers.Offer(s.Ctx(c), caller, id, d.Query, chosen)
+		if err != nil {
 			return err
 		}
+		d.People.Offered, d.People.More = offer(choices), more
 	}
 	title := s.Say(c, "deputy.title", "name", d.Person.Name)
 	if status != fiber.StatusOK {

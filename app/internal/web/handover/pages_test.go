@@ -8,6 +8,7 @@ import (
 
 	"kontor/app/customer"
 	"kontor/app/handover"
+	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/kit/kittest"
 )
 
@@ -28,12 +29,12 @@ func TestPagesRender(t *testing.T) {
 		"handover/deactivate": {deactivation{Person: somebody}, deactivation{Person: somebody, Path: "/x", Assignments: handover.Assignments{Administered: 1200},
 			Left: customer.Left{Count: 3, Examples: []customer.Row{{ID: id, Number: 7, Type: customer.Person, Name: "Groß, Änne"}}}}},
 		"handover/plan": {handoverPage{Form: kittest.Fresh()}, handoverPage{Form: kittest.Fresh(), Plan: plan}, handoverPage{Form: wrong, Plan: plan, Running: "/x",
-			People: people{Many: true, Name: "to", More: true, Choices: []handover.Choice{{Person: somebody, Chosen: true}, {Person: somebody}}}}},
+			People: kit.People{Many: true, Field: "to", More: true, Offered: offer([]handover.Choice{{Person: somebody, Chosen: true}, {Person: somebody}})}}},
 		"handover/handover": {handoverState{Path: "/x", Handover: handover.Handover{Total: 3000, Done: 7}},
 			handoverState{Handover: handover.Handover{Total: 3, Done: 1, Move: true, StoppedFor: &id, FinishedAt: &at, From: somebody, Targets: []handover.Person{somebody}}, Again: "/x"},
 			handoverState{Handover: handover.Handover{Total: 3, StoppedFor: &uuid.Nil, FinishedAt: &at, From: somebody}},
 			handoverState{Handover: handover.Handover{Total: 3, Done: 3, FinishedAt: &at, From: somebody, Targets: []handover.Person{somebody, somebody}}}},
 		"handover/deputies": {deputiesPage{Form: kittest.Fresh(), Own: true}, deputiesPage{Form: wrong, Person: somebody, Manage: true, Deputies: deputies, StandsIn: deputies,
-			People: people{Name: "deputy", Choices: []handover.Choice{{Person: somebody}}}}},
+			People: kit.People{Field: "deputy", Offered: offer([]handover.Choice{{Person: somebody}})}}},
 	})
 }

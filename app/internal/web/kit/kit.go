@@ -91,6 +91,15 @@ func New(o Options) (*Kit, error) {
 	return k, nil
 }
 
+// Firm is the firm's name.
+func (k *Kit) Firm() string { return k.firm }
+
+// OwnName says whether the firm has set a name of its own.
+func (k *Kit) OwnName() bool { return k.firm != defaultFirm }
+
+// defaultFirm is the default of FIRM_NAME.
+const defaultFirm = "Kontor"
+
 // Show sets the entries of the navigation in their order. It must be called once, before the first request.
 func (k *Kit) Show(places ...Place) { k.places = places }
 

@@ -72,6 +72,7 @@ func loadTemplates(pages fs.FS, tx *text.Texts, static *static.Files, now func()
 		"list":      func(items ...any) []any { return items },
 		"hour":      tx.Hour,
 		"icon":      func(name string) template.HTML { return icon(static, name) },
+		"avatar":    avatar,
 	})
 	if err := e.Load(); err != nil {
 		return nil, fmt.Errorf("templates in %s: %w", tx.Locale, err)

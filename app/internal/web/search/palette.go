@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/account"
 	"kontor/app/customer"
@@ -36,6 +37,7 @@ type entry struct {
 	Text, Sub  string
 	Href, Form string // address, or id of the form
 	Icon       string
+	Person     uuid.UUID // who has initials instead of an icon; Nil: nobody
 }
 
 // showPalette answers what the palette asks while somebody types: customers, business transactions and people that the
@@ -139,7 +141,7 @@ func (s *Screens) people(c *fiber.Ctx, query string) (list []entry, err error) {
 		return nil, err
 	}
 	for _, a := range page.Items[:min(len(page.Items), shownPeople)] {
-		list = append(list, entry{Text: a.Name, Sub: a.Email, Href: kit.SpecialistPath(a.ID), Icon: "user"})
+		list = append(list, entry{Text: a.Name, Sub: a.Email, Href: kit.SpecialistPath(a.ID), Person: a.ID})
 	}
 	return list, nil
 }
