@@ -44,6 +44,8 @@ func TestLoad(t *testing.T) {
 			return c.Listen == "127.0.0.1:3000" && c.Embedded() && c.Worker == "embedded" && len(c.SecretKey) == 32 &&
 				strings.HasPrefix(c.DatabaseURL, "sqlite:///") && c.Locale == "en" && !c.Demo && c.FirmName == "Kontor"
 		}},
+		"demo's name":       {args: []string{"--demo"}, check: func(c Config) bool { return c.FirmName == "Steuerkanzlei Lindner" }},
+		"demo's own name":   {args: []string{"--demo"}, env: map[string]string{"FIRM_NAME": "Kanzlei Berg"}, check: func(c Config) bool { return c.FirmName == "Kanzlei Berg" }},
 		"flag wins":         {args: []string{"--locale", "de", "--demo"}, env: map[string]string{"LOCALE": "en"}, check: func(c Config) bool { return c.Locale == "de" && c.Demo }},
 		"flag with =":       {args: []string{"--locale=de"}, check: func(c Config) bool { return c.Locale == "de" }},
 		"flag without":      {args: []string{"--locale"}, wrong: "--locale"},

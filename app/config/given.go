@@ -91,6 +91,9 @@ func (g Given) read(getenv func(string) string) (Config, []Row) {
 		}
 		if value == "" {
 			value, row.Where = s.Default, FromDefault
+			if c.Demo && s.Demo != "" {
+				value = s.Demo
+			}
 		}
 		row.Shown = s.shown(value)
 		if err := s.set(&c, value); err != nil {

@@ -28,6 +28,7 @@ type Gateway struct {
 type Setting struct {
 	Name    string
 	Default string                  // "" for none; Takes says what an empty value means
+	Demo    string                  // takes the place of Default with --demo; "" for Default
 	Takes   string                  // the allowed values, for the error message
 	Secret  bool                    // NAME_FILE may name a file with it; never shown; as a flag only if bare says so
 	bare    func(value string) bool // says that a Secret's value contains no secret; nil if every value is secret
@@ -176,7 +177,7 @@ func Table(checks Checks) []Setting {
 			}
 			return nil
 		}},
-		{Name: "FIRM_NAME", Default: "Kontor", Takes: "a name of at most 100 characters", set: func(c *Config, v string) error {
+		{Name: "FIRM_NAME", Default: "Kontor", Demo: "Steuerkanzlei Lindner", Takes: "a name of at most 100 characters", set: func(c *Config, v string) error {
 			c.FirmName = entry.Line(v)
 			if !entry.Says(c.FirmName) || len([]rune(c.FirmName)) > 100 || !entry.IsText(v, false) {
 				return errValue

@@ -42,8 +42,9 @@ func choice(name Name, values ...string) Entry {
 	return Entry{Name: name, Values: values, Default: values[:1], Several: false}
 }
 
-// Set is a preference with several of the values, in an order that the person chooses.
-func Set(name Name, values, without []string) Entry {
+// set is a preference with several of the values, in an order that the person chooses. It is for such as the columns of a
+// list; without holds unless the person has chosen.
+func set(name Name, values, without []string) Entry {
 	return Entry{Name: name, Values: values, Default: without, Several: true}
 }
 

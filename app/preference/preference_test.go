@@ -34,7 +34,7 @@ func with(t *testing.T, e Entry) {
 }
 
 func TestEncode(t *testing.T) {
-	with(t, Set("columns", []string{"number", "name", "city"}, []string{"number", "name"}))
+	with(t, set("columns", []string{"number", "name", "city"}, []string{"number", "name"}))
 	wrong := func(name Name) error {
 		var form fault.Form
 		form.Add(string(name), "preference.value")
@@ -69,7 +69,7 @@ func TestEncode(t *testing.T) {
 
 // TestChosen: what was chosen holds, in its order, also if it is none; of what a former version stored, what there still is.
 func TestChosen(t *testing.T) {
-	with(t, Set("columns", []string{"number", "name", "city"}, []string{"number", "name"}))
+	with(t, set("columns", []string{"number", "name", "city"}, []string{"number", "name"}))
 	for lines, want := range map[string]map[Name][]string{
 		"":                                {Theme: {System}, Density: {Comfortable}, "columns": {"number", "name"}, "nothing": nil},
 		"theme=dark\ncolumns=city,number": {Theme: {Dark}, Density: {Comfortable}, "columns": {"city", "number"}},
