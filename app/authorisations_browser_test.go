@@ -67,7 +67,7 @@ func TestBrowserAuthorisations(t *testing.T) {
 		b.eval(`(document.querySelector("#find").value = "")`, nil)
 		b.run(chromedp.SendKeys("#find", "cron", chromedp.ByQuery))
 		b.waitFor("the other one, and the first still chosen", `[...document.querySelectorAll("#people input")].map(i => i.checked).join() === "true,false"`)
-		b.run(chromedp.Click("#people .form-check:nth-of-type(2) label", chromedp.ByQuery))
+		b.run(chromedp.Click("#people .choice:nth-of-type(2)", chromedp.ByQuery))
 		b.run(chromedp.Click(".actions .btn-primary", chromedp.ByQuery))
 		b.waitText("are now administrators of this customer")
 
