@@ -89,6 +89,7 @@ func (w *world) fill(n int) (d doomed, stays []account.Caller) {
 		VALUES (?, 'access', ?, ?, ?, 'Zwergpudelzucht', 'Zwergpudelzucht', ?, 'Anna Amt', ?, ?, 'waiting')`, newID(), newID(), d.ID, w.ben.ID, w.anna.ID, at, at)
 	w.Exec(`INSERT INTO job (id, kind, subject_id, customer_id, state, requested_at) VALUES (?, 'export', ?, ?, 'waiting', ?)`, newID(), newID(), d.ID, at)
 	w.Exec(`INSERT INTO recent_customer (account_id, customer_id, opened_at) VALUES (?, ?, ?)`, w.ben.ID, d.ID, at)
+	w.Exec(`INSERT INTO saved_view (id, account_id, list, name, query, created_at) VALUES (?, ?, 'customers', 'Meine', 'administrator=me', ?)`, newID(), only.ID, at)
 	w.Exec(`INSERT INTO preference (account_id, name, value) VALUES (?, 'theme', 'dark')`, only.ID)
 	w.Exec(`INSERT INTO known_browser (id, account_id, token_hash, seen_at) VALUES (?, ?, 'hash', ?)`, newID(), only.ID, at)
 	w.Exec(`INSERT INTO authorisation_removal (id, customer_id, removed_by, expires_at, sealed) VALUES (?, ?, ?, ?, ?)`, newID(), d.ID, w.anna.ID, at, []byte("sealed"))
