@@ -2,12 +2,12 @@ package kit
 
 import (
 	"bytes"
-	"encoding/csv"
 	"strings"
 
-	"kontor/app/lang"
-
 	"github.com/gofiber/fiber/v2"
+
+	"kontor/app/lang"
+	"kontor/app/spreadsheet"
 )
 
 // SendCSV answers with a CSV file that spreadsheets open without questions: UTF-8 with BOM, separated by ";" in German
@@ -18,22 +18,16 @@ func (k *Kit) SendCSV(c *fiber.Ctx, of Download, name string, rows [][]string) e
 		return err
 	}
 	var b bytes.Buffer
-	b.WriteString("\ufeff")
-	w := csv.NewWriter(&b)
-	w.UseCRLF = true
-	if k.Text(c).Locale == lang.German {
-		w.Comma = ';'
+	w, err := spreadsheet.WriteCSV(&b, k.separator(c))
+	if err != nil {
+		return err
 	}
 	for _, row := range rows {
-		for i := range row {
-			row[i] = plainCell(row[i])
-		}
 		if err := w.Write(row); err != nil {
 			return err
 		}
 	}
-	w.Flush()
-	if err := w.Error(); err != nil {
+	if err := w.Close(); err != nil {
 		return err
 	}
 	c.Vary(fiber.HeaderAcceptLanguage, fiber.HeaderCookie)
@@ -42,12 +36,12 @@ func (k *Kit) SendCSV(c *fiber.Ctx, of Download, name string, rows [][]string) e
 	return c.Send(b.Bytes())
 }
 
-// plainCell puts a quote in front of a value that a spreadsheet would run as a formula.
-func plainCell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
-		return "'" + s
+// separator is what spreadsheets expect between cells of CSV in the person's language.
+func (k *Kit) separator(c *fiber.Ctx) rune {
+	if k.Text(c).Locale == lang.German {
+		return ';'
 	}
-	return s
+	return ','
 }
 
 // fileName replaces every character that could have a meaning in a header or a file system.
