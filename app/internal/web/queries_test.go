@@ -29,6 +29,7 @@ var queriesOf = map[string]int{
 	"/customers/:id/delete":                    8,
 	"/customers/:id/deliveries":                7,
 	"/customers/:id/transactions":              7,
+	"/customers/imports/:id/verdicts.csv":      8,
 	"/policies":                                7,
 	"/policies/draft":                          8,
 	"/policies/versions/:version":              7,

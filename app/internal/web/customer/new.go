@@ -13,9 +13,12 @@ import (
 )
 
 // mayAdd says whether the caller may add customers of any type.
-func (s *Screens) mayAdd(c *fiber.Ctx) (bool, error) {
+func (s *Screens) mayAdd(c *fiber.Ctx) (bool, error) { return s.may(c, policies.Create) }
+
+// may says whether the caller may do something with customers of any type to whom they have no relation.
+func (s *Screens) may(c *fiber.Ctx, a policies.Action) (bool, error) {
 	for _, t := range customer.Types {
-		ok, err := s.Policy.Allows(policies.Request{Roles: s.Caller(c).Roles, Object: policies.ObjectCustomer, Kind: string(t), Action: policies.Create})
+		ok, err := s.Policy.Allows(policies.Request{Roles: s.Caller(c).Roles, Object: policies.ObjectCustomer, Kind: string(t), Action: a})
 		if ok || err != nil {
 			return ok, err
 		}

@@ -13,6 +13,7 @@ import (
 	"kontor/app/internal/web/text"
 	"kontor/app/internal/web/transaction"
 	saved "kontor/app/savedview"
+	"kontor/policies"
 )
 
 // overview is the data of the customer overview.
@@ -28,6 +29,7 @@ type overview struct {
 	NewView          string // address of the page that names the filter; "" if there is none
 	Next, Prev       string // addresses of the next and the previous page
 	Add              bool
+	Import           bool // the person may import customers
 	Narrow           bool // a search or filter applies: an empty list means that nothing matches
 	// AllWell says that no customer needs attention of all that may be seen, and nothing else was asked.
 	AllWell bool
@@ -66,6 +68,10 @@ func (s *Screens) listCustomers(c *fiber.Ctx) error {
 	if d.Add, err = s.mayAdd(c); err != nil {
 		return err
 	}
+	if d.Import, err = s.may(c, policies.Import); err != nil {
+		return err
+	}
+	d.Import = d.Import && d.Add
 	all, err := s.seesAllCustomers(caller)
 	if err != nil {
 		return err

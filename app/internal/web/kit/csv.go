@@ -2,6 +2,7 @@ package kit
 
 import (
 	"bytes"
+	"io"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -30,10 +31,28 @@ func (k *Kit) SendCSV(c *fiber.Ctx, of Download, name string, rows [][]string) e
 	if err := w.Close(); err != nil {
 		return err
 	}
-	c.Vary(fiber.HeaderAcceptLanguage, fiber.HeaderCookie)
-	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
-	c.Set(fiber.HeaderContentDisposition, `attachment; filename="`+fileName(name)+`.csv"`)
+	k.NameFile(c, name, "csv")
 	return c.Send(b.Bytes())
+}
+
+// fileTypes are the media types of tables by the ending of their names.
+var fileTypes = map[string]string{
+	"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+// NameFile makes the answer a file with a name, with an ending of fileTypes.
+func (k *Kit) NameFile(c *fiber.Ctx, name, ending string) {
+	c.Vary(fiber.HeaderAcceptLanguage, fiber.HeaderCookie)
+	c.Set(fiber.HeaderContentType, fileTypes[ending])
+	c.Set(fiber.HeaderContentDisposition, `attachment; filename="`+fileName(name)+"."+ending+`"`)
+}
+
+// TableWriter writes a table with an ending of fileTypes. sheet is the name of a workbook's sheet.
+func (k *Kit) TableWriter(c *fiber.Ctx, to io.Writer, ending, sheet string) (spreadsheet.Writer, error) {
+	if ending == "xlsx" {
+		return spreadsheet.WriteWorkbook(to, sheet)
+	}
+	return spreadsheet.WriteCSV(to, k.separator(c))
 }
 
 // separator is what spreadsheets expect between cells of CSV in the person's language.
