@@ -92,7 +92,7 @@ var may = map[string]string{
 	"app/internal/web/specialist":     "app/account app/approval app/courier app/handover app/internal/web/account app/internal/web/approval app/internal/web/kit app/internal/web/text app/internal/web/transaction policies",
 	"app/internal/web/transaction":    "app/account app/customer app/internal/web/customerpage app/internal/web/kit app/internal/web/savedview app/internal/web/text app/savedview app/transaction policies",
 	"app/internal/web":                "app/access app/account app/approval app/attention app/audit app/authorisation app/courier app/customer app/customerimport app/fault app/handover app/internal/web/access app/internal/web/account app/internal/web/approval app/internal/web/attention app/internal/web/audit app/internal/web/authorisation app/internal/web/client app/internal/web/customer app/internal/web/customerimport app/internal/web/customerpage app/internal/web/handover app/internal/web/kit app/internal/web/operation app/internal/web/policy app/internal/web/portal app/internal/web/registration app/internal/web/savedview app/internal/web/search app/internal/web/signin app/internal/web/specialist app/internal/web/static app/internal/web/transaction app/job app/logo app/policy app/savedview app/secret app/store app/transaction policies",
-	"app/internal/web/customerimport": "app/customer app/customerimport app/fault app/internal/web/kit app/internal/web/text app/spreadsheet",
+	"app/internal/web/customerimport": "app/customer app/customerimport app/fault app/internal/web/customer app/internal/web/kit app/internal/web/text app/spreadsheet",
 }
 
 // webLayer and all packages below it may know Fiber.

@@ -35,6 +35,8 @@ func (s *Server) bounds(importMax int64) func(h *fasthttp.RequestHeader) fasthtt
 			if string(h.Method()) == fiber.MethodPost && s.fromFirm(h) {
 				limits.MaxRequestBodySize, limits.ReadTimeout = int(importMax)+partsMargin, uploadTime
 			}
+		case customerimport.ExportCSV, customerimport.ExportWorkbook:
+			limits.WriteTimeout = customerimport.ExportTime
 		}
 		return limits
 	}

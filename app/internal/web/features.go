@@ -51,7 +51,7 @@ func (s *Server) compose(o Options) {
 		Processes: o.Processes, Draining: s.serving.draining.Load, Mailbox: o.Mailbox, HookSecret: o.HookSecret,
 	})
 	s.features = []feature{
-		search.New(k, o.Customers, transactions), customerimport.New(k, o.Imports, o.ImportMax), customers, accesses, s.signin, accounts, specialists,
+		search.New(k, o.Customers, transactions), customerimport.New(k, o.Imports, o.Customers, o.ImportMax), customers, accesses, s.signin, accounts, specialists,
 		registration.New(k, o.Accesses, s.signin), portal.New(k, o.Accesses, o.Transactions), operations, log, transactions,
 		authorisation.New(k, o.Authorisations, heads, accesses, transactions), handover.New(k, o.Handovers, o.Customers),
 		attentions, policies, approvals, views,

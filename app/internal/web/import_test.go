@@ -157,3 +157,27 @@ func (b *browser) cookieHeader() string {
 	}
 	return strings.Join(all, "; ")
 }
+
+// TestExportOnScreen: the overview offers what it shows as a file, which an import takes again.
+func TestExportOnScreen(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	w.invite("eva@kunde.example", "+4915123456789")
+	link := b.get("/customers?type=person").doc(t).Find(`a[href^="/customers.csv"]`).AttrOr("href", "")
+	assert.Equal(t, "/customers.csv?type=person", link)
+	a := b.get(link)
+	a.want(t, http.StatusOK)
+	assert.Equal(t, `attachment; filename="Customer-overview.csv"`, a.Header.Get("Content-Disposition"))
+	assert.Contains(t, a.body, "eva@kunde.example,'+4915123456789")
+	for _, ending := range []string{"csv", "xlsx"} {
+		file := b.get("/customers." + ending)
+		up := b.sendFile("/customers/import", []byte(file.body))
+		up.want(t, http.StatusSeeOther)
+		path := up.Header.Get("Location")
+		page := b.get(path).doc(t)
+		form := sentBy(page.Find(`form[action$="/check"]`))
+		b.do(http.MethodPost, path+"/check", form, ourSite...).want(t, http.StatusSeeOther)
+		w.work(job.ImportCheck, path)
+		assert.Contains(t, b.get(path).text(), "Already there", ending)
+	}
+}

@@ -21,6 +21,8 @@ import (
 // the pages that need more than fewQueries. Whoever changes the number of a page changes it here.
 var queriesOf = map[string]int{
 	"/attention":                               10,
+	"/customers.csv":                           9,
+	"/customers.xlsx":                          9,
 	"/customers/:id/accesses/:aid":             7,
 	"/customers/:id/authorisations":            10,
 	"/customers/:id/authorisations/matrix":     8,

@@ -76,6 +76,8 @@ var answers = map[string]string{
 	"GET /customers/cities":                            "lnoooooloof",
 	"GET /customers/deletions/:id":                     "lnnnnnolnnn",
 	"GET /customers/import":                            "lnffofolfff",
+	"GET /customers.csv":                               "lnffofolfff",
+	"GET /customers.xlsx":                              "lnffofolfff",
 	"POST /customers/import":                           "lnffofolfff",
 	"GET /customers/import/template.csv":               "lnffofolfff",
 	"GET /customers/import/template.xlsx":              "lnffofolfff",

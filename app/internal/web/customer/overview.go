@@ -1,6 +1,7 @@
 package customer
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -29,8 +30,9 @@ type overview struct {
 	NewView          string // address of the page that names the filter; "" if there is none
 	Next, Prev       string // addresses of the next and the previous page
 	Add              bool
-	Import           bool // the person may import customers
-	Narrow           bool // a search or filter applies: an empty list means that nothing matches
+	Import           bool   // the person may import customers
+	Export           string // the query of the address of an export of this list; "" if the person may not export
+	Narrow           bool   // a search or filter applies: an empty list means that nothing matches
 	// AllWell says that no customer needs attention of all that may be seen, and nothing else was asked.
 	AllWell bool
 	// AllFound is the address of the business transactions that the same search finds, "" for people who may not see any.
@@ -84,6 +86,12 @@ func (s *Screens) listCustomers(c *fiber.Ctx) error {
 	alone := f
 	alone.Attention = false
 	d.AllWell = f.Attention && !alone.Narrow()
+	if err := s.customers.MayExport(caller); err == nil {
+		_, query, _ := strings.Cut(URL(f, "", ""), "?")
+		d.Export = "?" + query
+	} else if !errors.Is(err, policies.ErrForbidden) {
+		return err
+	}
 	if page.Next != "" {
 		d.Next = URL(f, "after", page.Next)
 	}

@@ -1,4 +1,4 @@
-// Package customerimport serves the pages that import customers from a file.
+// Package customerimport serves the pages that import customers from a file, and the files that customers are exported to.
 package customerimport
 
 import (
@@ -18,13 +18,14 @@ const Path = "/customers/import"
 // Screens are the pages about imports.
 type Screens struct {
 	*kit.Kit
-	imports *customerimport.Service
-	max     int64 // bytes of a file
+	imports   *customerimport.Service
+	customers *customer.Service
+	max       int64 // bytes of a file
 }
 
 // New makes the screens. max is how many bytes a file may have.
-func New(k *kit.Kit, imports *customerimport.Service, max int64) *Screens {
-	return &Screens{Kit: k, imports: imports, max: max}
+func New(k *kit.Kit, imports *customerimport.Service, customers *customer.Service, max int64) *Screens {
+	return &Screens{Kit: k, imports: imports, customers: customers, max: max}
 }
 
 // Routes are the addresses of these pages.
@@ -40,6 +41,8 @@ func (s *Screens) Routes() []kit.Route {
 		kit.Post("/customers/imports/:id/start", kit.Firm, s.start),
 		kit.Post("/customers/imports/:id/cancel", kit.Firm, s.cancel),
 		kit.Get("/customers/imports/:id/verdicts.csv", kit.Firm, s.download),
+		kit.Get(ExportCSV, kit.Firm, s.export("csv")),
+		kit.Get(ExportWorkbook, kit.Firm, s.export("xlsx")),
 	}
 }
 
@@ -56,7 +59,7 @@ func (s *Screens) template(ending string) fiber.Handler {
 		t := s.Text(c)
 		types := map[customer.Type]string{customer.Person: t.Say("type.person"), customer.Company: t.Say("type.company")}
 		var file bytes.Buffer
-		w, err := s.TableWriter(c, &file, ending, t.Say("nav.customers"))
+		w, err := s.TableWriter(t, &file, ending, t.Say("nav.customers"))
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"kontor/app/internal/web/text"
 	"kontor/app/lang"
 	"kontor/app/spreadsheet"
 )
@@ -15,11 +16,11 @@ import (
 // and "," in English, as spreadsheets expect in each language. No cell is read as a formula (S40). The download is
 // recorded in the log.
 func (k *Kit) SendCSV(c *fiber.Ctx, of Download, name string, rows [][]string) error {
-	if err := k.noteDownload(c, of); err != nil {
+	if err := k.NoteDownload(c, of); err != nil {
 		return err
 	}
 	var b bytes.Buffer
-	w, err := spreadsheet.WriteCSV(&b, k.separator(c))
+	w, err := k.TableWriter(k.Text(c), &b, "csv", "")
 	if err != nil {
 		return err
 	}
@@ -47,17 +48,17 @@ func (k *Kit) NameFile(c *fiber.Ctx, name, ending string) {
 	c.Set(fiber.HeaderContentDisposition, `attachment; filename="`+fileName(name)+"."+ending+`"`)
 }
 
-// TableWriter writes a table with an ending of fileTypes. sheet is the name of a workbook's sheet.
-func (k *Kit) TableWriter(c *fiber.Ctx, to io.Writer, ending, sheet string) (spreadsheet.Writer, error) {
+// TableWriter writes a table with an ending of fileTypes, in the language of t. sheet is the name of a workbook's sheet.
+func (k *Kit) TableWriter(t *text.Texts, to io.Writer, ending, sheet string) (spreadsheet.Writer, error) {
 	if ending == "xlsx" {
 		return spreadsheet.WriteWorkbook(to, sheet)
 	}
-	return spreadsheet.WriteCSV(to, k.separator(c))
+	return spreadsheet.WriteCSV(to, separator(t.Locale))
 }
 
-// separator is what spreadsheets expect between cells of CSV in the person's language.
-func (k *Kit) separator(c *fiber.Ctx) rune {
-	if k.Text(c).Locale == lang.German {
+// separator is what spreadsheets expect between cells of CSV in a language.
+func separator(locale string) rune {
+	if locale == lang.German {
 		return ';'
 	}
 	return ','
