@@ -71,10 +71,17 @@ func (s *Service) judge(ctx context.Context, db bun.IDB, c account.Caller, list 
 	return nil
 }
 
+// unread says of each problem what is wrong with the row.
+var unread = map[spreadsheet.Problem]*fault.Error{
+	spreadsheet.Quotes:  fault.New(fault.Invalid, "import.row_quotes"),
+	spreadsheet.Columns: fault.New(fault.Invalid, "import.row_columns"),
+	spreadsheet.TooLong: fault.New(fault.Invalid, "import.row_too_long"),
+}
+
 // readRow reads a row and validates it.
 func (s *Service) readRow(c account.Caller, r reader, row spreadsheet.Row, j *judged) error {
 	if j.Verdict = Wrong; row.Problem != "" {
-		j.Wrong = []Complaint{{Message: "import.row_" + string(row.Problem)}}
+		j.Wrong = []Complaint{{Message: unread[row.Problem].Message}}
 		return nil
 	}
 	read := r.read(row.Cells)
