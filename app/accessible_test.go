@@ -26,7 +26,7 @@ var screens = []struct {
 	paths []string
 }{
 	{"specialist", []string{
-		"/customers", "/customers?status=attention", "/customers?q=zzzzz", "/customers/new", "/customers/new?type=company", "/customers/new#mistakes", "/customers/new#known",
+		"/customers", "/customers?status=attention", "/customers?q=zzzzz", "/customers/new", "/customers/new?type=company", "/customers/import", "/customers/new#mistakes", "/customers/new#known",
 		"{customer}/data", "{customer}/authorisations", "{customer}/deliveries", "{customer}/log", "{customer}/delete", "{customer}/accesses/new",
 		"/transactions", "/transactions?q=zzzzz", "/transactions?due=overdue", "{transaction}", "{transaction}/edit", "{transaction}/log",
 		"{customer}/transactions", "{own}/transactions", "{own}/transactions/new", "{own}/transactions/new#mistakes", "/transaction-kinds", "/transaction-kinds/contract",

@@ -73,12 +73,14 @@ var tables = map[string]rule{
 		"app/policy":        "what a draft changes, counted by type of customer",
 		"app/transaction":   "lists name the customer and leave out those being deleted",
 	}},
-	"customer_search":      {owner: "app/customer", writers: demoData},
-	"search_word":          {owner: "app/customer", writers: demoData},
-	"administrator_switch": {owner: "app/customer"},
-	"recent_customer":      {owner: "app/customer"},
-	"deletion":             {owner: "app/customer"},
-	"counter":              {owner: "app/store"},
+	"customer_search":       {owner: "app/customer", writers: demoData},
+	"search_word":           {owner: "app/customer", writers: demoData},
+	"administrator_switch":  {owner: "app/customer"},
+	"recent_customer":       {owner: "app/customer"},
+	"deletion":              {owner: "app/customer"},
+	"customer_import":       {owner: "app/customerimport"},
+	"customer_import_chunk": {owner: "app/customerimport"},
+	"counter":               {owner: "app/store"},
 
 	// Accesses:
 	"access": {owner: "app/access", writers: demoData, readers: reasons{

@@ -26,6 +26,14 @@ var Offers = []Offer{
 	{ID: "audit_export", Rules: []Rule{
 		{Auditor, Anything, ObjectAudit, Anything, Export, Allow},
 	}},
+	{ID: "customer_import", Rules: []Rule{
+		{UserAdministrator, Anything, ObjectCustomer, Anything, Import, Allow},
+		{DataAdministrator, Anything, ObjectCustomer, Anything, Import, Allow},
+	}},
+	{ID: "customer_export", Rules: []Rule{
+		{UserAdministrator, Anything, ObjectCustomer, Anything, Export, Allow},
+		{DataAdministrator, Anything, ObjectCustomer, Anything, Export, Allow},
+	}},
 }
 
 // Missing returns the offer's rules that a policy does not contain.

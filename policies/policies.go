@@ -100,6 +100,7 @@ const (
 	Process Action = "process"
 	Manage  Action = "manage"
 	Share   Action = "share"
+	Import  Action = "import"
 	Export  Action = "export" // download as a file
 )
 
@@ -111,7 +112,7 @@ type Permission struct {
 
 // Objects lists the actions that a rule may name for each object.
 var Objects = map[Object][]Action{
-	ObjectCustomer:      {List, Create, Read, Update, Delete},
+	ObjectCustomer:      {List, Create, Read, Update, Delete, Import, Export},
 	ObjectAccess:        {Create, Read, Update, Resend, Remove},
 	ObjectAuthorisation: {Read, Manage},
 	ObjectTransaction:   {Create, Read, Process},

@@ -32,6 +32,7 @@ const (
 	Undeliverable = customer.Undeliverable
 	Deactivated   = customer.Deactivated
 	Waits         = customer.Waits
+	NotInvited    = customer.NotInvited
 )
 
 // LinkLife is how long a registration link is valid.
@@ -50,6 +51,7 @@ type Access struct {
 	RegisteredAt             *time.Time
 	DeactivatedAt            *time.Time
 	Waiting                  bool       // for a second person's approval; DeactivatedAt is set as well
+	Uninvited                bool       // nobody has invited the person yet
 	LastSeenAt               *time.Time // of the account's last sign-in
 	Version                  int
 	CreatedAt                time.Time
@@ -62,7 +64,7 @@ func (a Access) Name() string { return a.FirstName + " " + a.LastName }
 func (a Access) status(now time.Time) Status {
 	return customer.AccessState{
 		LinkExpiresAt: a.LinkExpiresAt, Undeliverable: a.Undeliverable, RegisteredAt: a.RegisteredAt, DeactivatedAt: a.DeactivatedAt,
-		Waiting: a.Waiting,
+		Waiting: a.Waiting, Uninvited: a.Uninvited,
 	}.Status(now)
 }
 

@@ -21,7 +21,7 @@ type Correction struct {
 }
 
 // Correct changes an access. If it is pending, a changed e-mail or mobile number voids the old link and code at once
-// and sends new ones. If it is registered, the e-mail address is the person's own, so Correct ignores the one in the form. A
+// and sends new ones, unless the person has not been invited. If it is registered, the e-mail address is the person's own, so Correct ignores the one in the form. A
 // form without changes does nothing. Errors: NotFound, Forbidden; Invalid as from Validate, "email.twice"; ErrVersion,
 // together with the present access.
 func (s *Service) Correct(ctx context.Context, c account.Caller, customerID, id uuid.UUID, form Correction) (Access, error) {
@@ -69,7 +69,7 @@ func (s *Service) Correct(ctx context.Context, c account.Caller, customerID, id 
 				return err
 			}
 		}
-		if again {
+		if again && !old.Uninvited {
 			if saved, ok, err = s.again(ctx, tx, id, 0); err != nil {
 				return err
 			}
@@ -206,7 +206,8 @@ func (s *Service) revokeUnlessAdmitted(ctx context.Context, tx bun.IDB, id uuid.
 	return s.accounts.RevokeOf(ctx, tx, id)
 }
 
-// Reactivate reactivates a deactivated access: a registered person can sign in again, another person is invited anew.
+// Reactivate reactivates a deactivated access: a registered person can sign in again, another person is invited anew if
+// they were invited before.
 // If a second person must approve it, the access waits for approval. Reactivating twice does nothing. Errors: NotFound,
 // Forbidden.
 func (s *Service) Reactivate(ctx context.Context, c account.Caller, customerID, id uuid.UUID) error {
@@ -232,7 +233,7 @@ func (s *Service) Reactivate(ctx context.Context, c account.Caller, customerID, 
 		if err != nil || !ok {
 			return err
 		}
-		if r.RegisteredAt == nil {
+		if r.RegisteredAt == nil && !r.Uninvited {
 			if r, _, err = s.again(ctx, tx, id, 0); err != nil {
 				return err
 			}

@@ -43,6 +43,7 @@ func (s *Service) invite(ctx context.Context, tx bun.IDB, r row) error {
 // sendCode queues a further SMS of the present generation. Its dedupe key contains the count from takeSend.
 func (s *Service) sendCode(ctx context.Context, tx bun.IDB, r row, now time.Time) error {
 	sms := post(r, courier.RegistrationCode, courier.SMS, r.Mobile)
+	sms.NotBefore = time.Time{} // the person waits for it
 	sms.Dedupe = fmt.Sprintf("registration_code:%s:%d:%s:%d", r.ID, r.Generation, r.SendsOn, r.SendsDay)
 	if until := now.Add(codeLife); until.Before(sms.ExpiresAt) {
 		sms.ExpiresAt = until // the person waits at the page, so the SMS is useless later
@@ -53,7 +54,7 @@ func (s *Service) sendCode(ctx context.Context, tx bun.IDB, r row, now time.Time
 func post(r row, kind courier.Kind, channel courier.Channel, to string) courier.Post {
 	return courier.Post{
 		Kind: kind, Channel: channel, CustomerID: r.CustomerID, AccessID: r.ID, Recipient: to, Locale: r.Locale,
-		Generation: r.Generation, ExpiresAt: r.LinkExpiresAt,
+		Generation: r.Generation, ExpiresAt: r.LinkExpiresAt, NotBefore: r.InvitedAt,
 	}
 }
 

@@ -42,7 +42,7 @@ func (s *Service) handlers() map[approval.Kind]approval.Handler {
 
 // ownerInFirm finds the specialist user who has the address or account of an access, unless that was already approved.
 func (s *Service) ownerInFirm(ctx context.Context, db bun.IDB, r row) (owner account.Account, ok bool, err error) {
-	if r.Approved != "" && r.Approved == r.EmailFolded {
+	if r.approved() {
 		return account.Account{}, false, nil
 	}
 	addresses := []string{r.Email}
@@ -66,6 +66,9 @@ func (s *Service) ownerInFirm(ctx context.Context, db bun.IDB, r row) (owner acc
 	return account.Account{}, false, nil
 }
 
+// approved says whether a second person has approved the access for its present address.
+func (r row) approved() bool { return r.Approved != "" && r.Approved == r.EmailFolded }
+
 // judge sets Waiting or Approved of an access that the account by is about to activate. If the access must wait, owner
 // is the specialist user it belongs to.
 func (s *Service) judge(ctx context.Context, tx bun.IDB, by uuid.UUID, r *row) (owner account.Account, err error) {
@@ -74,19 +77,70 @@ func (s *Service) judge(ctx context.Context, tx bun.IDB, by uuid.UUID, r *row) (
 	if err != nil || !ok {
 		return account.Account{}, err
 	}
-	free := by == uuid.Nil // Kontor itself, or a command
-	if !free {
-		if free, err = s.approvals.Excused(ctx, tx, by); err != nil {
-			return account.Account{}, err
-		}
+	free, err := s.excused(ctx, tx, by)
+	if err != nil {
+		return account.Account{}, err
 	}
-	if free {
-		r.Approved = r.EmailFolded
+	if r.decide(free, s.now()); free {
 		return account.Account{}, nil
 	}
-	now := s.now()
-	r.Waiting, r.DeactivatedAt = true, &now
 	return owner, nil
+}
+
+// excused says whether an account needs no second person: that of Kontor itself, or of a command, is Nil.
+func (s *Service) excused(ctx context.Context, tx bun.IDB, by uuid.UUID) (bool, error) {
+	if by == uuid.Nil {
+		return true, nil
+	}
+	return s.approvals.Excused(ctx, tx, by)
+}
+
+// decide sets Approved or Waiting of an access that belongs to a specialist user.
+func (r *row) decide(free bool, now time.Time) {
+	if r.Waiting = !free; free {
+		r.Approved = r.EmailFolded
+	} else {
+		r.DeactivatedAt = &now
+	}
+}
+
+// judgeAll is judge for new accesses, whose persons have no account yet. It returns the owners by address.
+func (s *Service) judgeAll(ctx context.Context, tx bun.IDB, by uuid.UUID, rows []row) (owners map[string]account.Account, err error) {
+	addresses := make([]string, len(rows))
+	for i, r := range rows {
+		addresses[i] = r.Email
+	}
+	if owners, err = s.accounts.SpecialistsAt(ctx, tx, addresses); err != nil || len(owners) == 0 {
+		return nil, err
+	}
+	free, err := s.excused(ctx, tx, by)
+	if err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		if _, owned := owners[rows[i].Email]; owned {
+			rows[i].decide(free, s.now())
+		}
+	}
+	return owners, nil
+}
+
+// Waiting returns those of the addresses for which an access that the caller adds would wait for a second person.
+func (s *Service) Waiting(ctx context.Context, db bun.IDB, c account.Caller, emails []string) (map[string]bool, error) {
+	rows := make([]row, len(emails))
+	for i, email := range emails {
+		rows[i].Email, rows[i].EmailFolded = email, store.FoldEmail(email)
+	}
+	if _, err := s.judgeAll(ctx, db, c.ID, rows); err != nil {
+		return nil, err
+	}
+	waiting := map[string]bool{}
+	for _, r := range rows {
+		if r.Waiting {
+			waiting[r.Email] = true
+		}
+	}
+	return waiting, nil
 }
 
 // rejudge checks again, after a corrected address, whether an access needs approval. invite says that it does not. An
@@ -217,7 +271,8 @@ func (s *Service) addressed(ctx context.Context, tx bun.IDB, c account.Caller, a
 	return nil
 }
 
-// release activates a waiting access: a registered person can sign in, another person is invited.
+// release activates a waiting access: a registered person can sign in, another person is invited, unless they were not to
+// be.
 func (s *Service) release(ctx context.Context, tx bun.Tx, p approval.Approval, by audit.Actor) error {
 	r, ok, err := setReleased(ctx, tx, p.SubjectID.UUID)
 	if err != nil {
@@ -226,7 +281,7 @@ func (s *Service) release(ctx context.Context, tx bun.Tx, p approval.Approval, b
 	if !ok {
 		return approval.ErrVoid
 	}
-	if r.RegisteredAt == nil {
+	if r.RegisteredAt == nil && !r.Uninvited {
 		if r, _, err = s.again(ctx, tx, r.ID, 0); err != nil {
 			return err
 		}

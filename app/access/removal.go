@@ -177,13 +177,13 @@ func (s *Service) RestoreIn(ctx context.Context, tx bun.Tx, c account.Caller, t 
 		}
 	}
 	r.Version++ // forms from before the removal are out of date
-	if err := insertAccess(ctx, tx, &r); err != nil {
+	if err := insertAccess(ctx, tx, r); err != nil {
 		return false, err
 	}
 	if err := s.courier.PutBack(ctx, tx, t.Messages, r.AccountID); err != nil {
 		return false, err
 	}
-	if r.access().pending() {
+	if r.access().pending() && !r.Uninvited {
 		invited = true
 		if r, _, err = s.again(ctx, tx, r.ID, 0); err != nil {
 			return false, err

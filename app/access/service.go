@@ -28,6 +28,8 @@ type Customers interface {
 	Authorise(ctx context.Context, db bun.IDB, c account.Caller, id uuid.UUID, w policies.Permission) (customer.Customer, error)
 	Add(ctx context.Context, c account.Caller, d customer.Draft,
 		first func(ctx context.Context, tx bun.Tx, cu customer.Customer) error) (customer.Customer, bool, error)
+	AddAll(ctx context.Context, tx bun.Tx, c account.Caller, drafts []customer.Draft,
+		first func(ctx context.Context, tx bun.Tx, added []customer.Customer) error) ([]customer.Customer, error)
 	Refresh(ctx context.Context, tx bun.IDB, id uuid.UUID) error
 	AddDependent(p customer.Part, d customer.Dependent)
 }
@@ -42,6 +44,7 @@ type Accounts interface {
 	OpenSession(ctx context.Context, tx bun.IDB, id uuid.UUID, from account.Browser) (token string, err error)
 	RevokeOf(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) error
 	SpecialistAt(ctx context.Context, db bun.IDB, email string) (account.Account, bool, error)
+	SpecialistsAt(ctx context.Context, db bun.IDB, emails []string) (map[string]account.Account, error)
 	Erase(ctx context.Context, tx bun.IDB, ids ...uuid.UUID) ([]account.Erased, error)
 	Restore(ctx context.Context, tx bun.IDB, e account.Erased) error
 	Existing(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (map[uuid.UUID]bool, error)
@@ -147,20 +150,9 @@ func (s *Service) AddCustomer(
 	if err != nil {
 		return customer.Customer{}, false, err
 	}
-	data, errData := customer.Validate(d.Type, d.Data)
-	if !d.Type.Known() {
-		return customer.Customer{}, false, errData // the other fields depend on the type
-	}
-	f, errForm := Validate(Form{
-		FirstName: data.FirstName, LastName: data.LastName, Email: email, Mobile: mobile, Locale: data.Locale,
-	}, data.Country)
-	if err := merge(errData, errForm); err != nil {
+	d, f, err := ValidateCustomer(d, email, mobile)
+	if err != nil {
 		return customer.Customer{}, false, err
-	}
-	d.Data = data
-	d.Access = &customer.FirstAccess{
-		Contact:  customer.Contact{FirstName: f.FirstName, LastName: f.LastName, Email: f.Email, Mobile: f.Mobile},
-		LinkLife: LinkLife,
 	}
 	return s.customers.Add(ctx, c, d, func(ctx context.Context, tx bun.Tx, cu customer.Customer) error {
 		r, err := s.newAccess(c, cu, f)
@@ -173,6 +165,75 @@ func (s *Service) AddCustomer(
 		}
 		return s.customers.Refresh(ctx, tx, cu.ID) // an access that waits is not what was announced
 	})
+}
+
+// ValidateCustomer normalises a draft and the data of its first access, which has the names of the person, or of the
+// company's contact. Errors: Invalid with the invalid fields of customer.Validate and Validate together.
+func ValidateCustomer(d customer.Draft, email, mobile string) (customer.Draft, Form, error) {
+	d, errData := d.Valid()
+	data := d.Data
+	if !d.Type.Known() {
+		return d, Form{}, errData // the other fields depend on the type
+	}
+	f, errForm := Validate(Form{
+		FirstName: data.FirstName, LastName: data.LastName, Email: email, Mobile: mobile, Locale: data.Locale,
+	}, data.Country)
+	d.Access = &customer.FirstAccess{
+		Contact:  customer.Contact{FirstName: f.FirstName, LastName: f.LastName, Email: f.Email, Mobile: f.Mobile},
+		LinkLife: LinkLife,
+	}
+	return d, f, merge(errData, errForm)
+}
+
+// Newcomer is a customer who is added together with others.
+type Newcomer struct {
+	Draft     customer.Draft
+	Form      Form      // both of ValidateCustomer
+	Invite    bool      // false: nothing is sent to the person, who can be invited later with Resend
+	InvitedAt time.Time // not before this time; zero: at once
+}
+
+// AddCustomers is AddCustomer for many customers, inside the caller's tx. It returns the customers in the same order, and
+// the ids of those whose access waits for approval. Errors: Forbidden; Invalid as from AddCustomer, of the first one with a
+// mistake.
+func (s *Service) AddCustomers(
+	ctx context.Context, tx bun.Tx, c account.Caller, list []Newcomer,
+) (added []customer.Customer, waiting map[uuid.UUID]bool, err error) {
+	drafts := make([]customer.Draft, len(list))
+	for i, n := range list {
+		drafts[i] = n.Draft
+		first := *n.Draft.Access
+		first.InvitedAt, first.Uninvited = n.InvitedAt, !n.Invite
+		drafts[i].Access = &first
+	}
+	waiting = map[uuid.UUID]bool{}
+	added, err = s.customers.AddAll(ctx, tx, c, drafts, func(ctx context.Context, tx bun.Tx, added []customer.Customer) error {
+		rows := make([]row, len(added))
+		for i, cu := range added {
+			var err error
+			if rows[i], err = s.newAccess(c, cu, list[i].Form); err != nil {
+				return err
+			}
+			rows[i].begin(cu.CreatedAt)
+			if rows[i].Uninvited = !list[i].Invite; !list[i].InvitedAt.IsZero() {
+				rows[i].InvitedAt, rows[i].LinkExpiresAt = list[i].InvitedAt, list[i].InvitedAt.Add(LinkLife)
+			}
+		}
+		if err := s.enterAll(ctx, tx, c, rows); err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if !r.Waiting {
+				continue
+			}
+			waiting[r.CustomerID] = true
+			if err := s.customers.Refresh(ctx, tx, r.CustomerID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return added, waiting, err
 }
 
 // Create makes a further access and invites the end user. A second Create with the same submission (a UUID; other text
@@ -243,27 +304,44 @@ func (s *Service) create(ctx context.Context, tx bun.IDB, c account.Caller, r ro
 
 // enter is create without what is derived for the customer.
 func (s *Service) enter(ctx context.Context, tx bun.IDB, c account.Caller, r row) (row, error) {
-	owner, err := s.judge(ctx, tx, c.ID, &r)
+	rows := []row{r}
+	if err := s.enterAll(ctx, tx, c, rows); err != nil {
+		return row{}, err
+	}
+	return rows[0], nil
+}
+
+// enterAll enters new accesses, whose persons have no account yet. Nothing is sent to those who are uninvited.
+func (s *Service) enterAll(ctx context.Context, tx bun.IDB, c account.Caller, rows []row) error {
+	owners, err := s.judgeAll(ctx, tx, c.ID, rows)
 	if err != nil {
-		return row{}, err
+		return err
 	}
-	if err := insertAccess(ctx, tx, &r); err != nil {
-		return row{}, twice(err)
+	if err := insertAccess(ctx, tx, rows...); err != nil {
+		return twice(err)
 	}
-	if !r.Waiting {
+	entries := make([]audit.Record, len(rows))
+	for i, r := range rows {
+		entries[i] = r.record(audit.AccessCreated, nil)
+		if r.Waiting || r.Uninvited {
+			continue
+		}
 		if err := s.invite(ctx, tx, r); err != nil {
-			return row{}, err
+			return err
 		}
 	}
-	if err := s.audit.Write(ctx, tx, c.Actor(), r.record(audit.AccessCreated, nil)); err != nil {
-		return row{}, err
+	if err := s.audit.Write(ctx, tx, c.Actor(), entries...); err != nil {
+		return err
 	}
-	if r.Waiting {
-		if err := s.propose(ctx, tx, c.Actor(), r, owner); err != nil {
-			return row{}, err
+	for _, r := range rows {
+		if !r.Waiting {
+			continue
+		}
+		if err := s.propose(ctx, tx, c.Actor(), r, owners[r.Email]); err != nil {
+			return err
 		}
 	}
-	return r, nil
+	return nil
 }
 
 // --- looking ------------------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ type row struct {
 	SentAt        *time.Time    `bun:"sent_at"`
 	Waiting       bool          `bun:"waiting"`  // for approval; DeactivatedAt is set as well
 	Approved      string        `bun:"approved"` // the folded address for which a second person approved the access
+	Uninvited     bool          `bun:"uninvited"`
 	Submission    *string       `bun:"submission"`
 	Version       int           `bun:"version"`
 	CreatedAt     time.Time     `bun:"created_at"`
@@ -65,7 +66,7 @@ func (r row) access() Access {
 		Email: r.Email, Mobile: r.Mobile, Locale: r.Locale, Generation: r.Generation, InvitedAt: r.InvitedAt,
 		LinkExpiresAt: r.LinkExpiresAt, Undeliverable: r.Undeliverable, OpenedAt: r.OpenedAt,
 		CodeEnteredAt: r.CodeEnteredAt, RegisteredAt: r.RegisteredAt, DeactivatedAt: r.DeactivatedAt,
-		Waiting: r.Waiting, LastSeenAt: r.LastSeenAt, Version: r.Version, CreatedAt: r.CreatedAt,
+		Waiting: r.Waiting, Uninvited: r.Uninvited, LastSeenAt: r.LastSeenAt, Version: r.Version, CreatedAt: r.CreatedAt,
 	}
 }
 
@@ -86,9 +87,8 @@ func selectAccesses(db bun.IDB, dest any) *bun.SelectQuery {
 		ColumnExpr("(SELECT email FROM account WHERE account.id = ?TableAlias.account_id) AS account_email")
 }
 
-func insertAccess(ctx context.Context, tx bun.IDB, r *row) error {
-	_, err := tx.NewInsert().Model(r).Exec(ctx)
-	return err
+func insertAccess(ctx context.Context, tx bun.IDB, rows ...row) error {
+	return store.InsertAll(ctx, tx, rows)
 }
 
 // accessByID finds an access; ok is false when there is none.
@@ -180,9 +180,9 @@ func saveForm(ctx context.Context, tx bun.IDB, id uuid.UUID, version int, f Form
 func renew(ctx context.Context, tx bun.IDB, id uuid.UUID, now time.Time, pause time.Duration) (r row, ok bool, err error) {
 	q := updateAccess(tx, &r, id).Where("registered_at IS NULL").Where("deactivated_at IS NULL").
 		Set("generation = generation + 1").Set("invited_at = ?", now).Set("link_expires_at = ?", now.Add(LinkLife)).
-		Set("undeliverable = ''").Set("opened_at = NULL").Set("code_entered_at = NULL").Set("code_tries = 0")
+		Set("undeliverable = ''").Set("opened_at = NULL").Set("code_entered_at = NULL").Set("code_tries = 0").Set("uninvited = FALSE")
 	if pause > 0 {
-		q = q.Where("(invited_at <= ? OR invited_at > ?)", now.Add(-pause), now)
+		q = q.Where("(invited_at <= ? OR invited_at > ? OR uninvited)", now.Add(-pause), now)
 	}
 	ok, err = returning(ctx, q)
 	return r, ok, err

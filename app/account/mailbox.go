@@ -49,20 +49,73 @@ func OtherDomains(domain string) (domains []string) {
 // SpecialistAt finds the specialist user, active or not, who has or had an address, in any spelling; ok is false when
 // there is none.
 func (s *Service) SpecialistAt(ctx context.Context, db bun.IDB, email string) (a Account, ok bool, err error) {
-	mailbox := Mailbox(email)
-	_, domain, _ := store.CutEmail(mailbox)
-	for _, domain := range append(OtherDomains(domain), domain) {
-		list, err := specialistsAtDomain(ctx, db, domain)
-		if err != nil {
-			return Account{}, false, err
-		}
-		for _, a := range list {
-			if Mailbox(a.Email) == mailbox || Mailbox(a.Username) == mailbox {
-				return a, true, nil
+	found, err := s.SpecialistsAt(ctx, db, []string{email})
+	a, ok = found[email]
+	return a, ok, err
+}
+
+// SpecialistsAt is SpecialistAt for many addresses: it returns the specialist users by address, as it was given.
+func (s *Service) SpecialistsAt(ctx context.Context, db bun.IDB, emails []string) (map[string]Account, error) {
+	at := map[string][]Account{} // by domain
+	var mailboxes []string
+	for _, email := range emails {
+		mailbox := Mailbox(email)
+		mailboxes = append(mailboxes, mailbox)
+		_, domain, _ := store.CutEmail(mailbox)
+		for _, domain := range append(OtherDomains(domain), domain) {
+			if _, known := at[domain]; known {
+				continue
+			}
+			var err error
+			if at[domain], err = specialistsAtDomain(ctx, db, domain); err != nil {
+				return nil, err
 			}
 		}
 	}
-	return formerOwner(ctx, db, mailbox)
+	former, err := formerMailboxes(ctx, db, mailboxes)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]Account{}
+	for i, email := range emails {
+		a, ok := ownerAmong(at, mailboxes[i])
+		if !ok && former[mailboxes[i]] {
+			if a, ok, err = formerOwner(ctx, db, mailboxes[i]); err != nil {
+				return nil, err
+			}
+		}
+		if ok {
+			found[email] = a
+		}
+	}
+	return found, nil
+}
+
+// ownerAmong finds the specialist user with a mailbox among those at its domains.
+func ownerAmong(at map[string][]Account, mailbox string) (Account, bool) {
+	_, domain, _ := store.CutEmail(mailbox)
+	for _, domain := range append(OtherDomains(domain), domain) {
+		for _, a := range at[domain] {
+			if Mailbox(a.Email) == mailbox || Mailbox(a.Username) == mailbox {
+				return a, true
+			}
+		}
+	}
+	return Account{}, false
+}
+
+// formerMailboxes returns those of the mailboxes that a specialist user had earlier.
+func formerMailboxes(ctx context.Context, db bun.IDB, mailboxes []string) (map[string]bool, error) {
+	if len(mailboxes) == 0 {
+		return nil, nil
+	}
+	var list []string
+	err := db.NewSelect().Table("former_address").ColumnExpr("DISTINCT mailbox").Where("mailbox IN (?)", bun.List(mailboxes)).Scan(ctx, &list)
+	former := make(map[string]bool, len(list))
+	for _, mailbox := range list {
+		former[mailbox] = true
+	}
+	return former, err
 }
 
 // formerOwner finds the specialist user who had a mailbox earlier.

@@ -60,11 +60,10 @@ func AddAdministrator(ctx context.Context, tx bun.IDB, a Administrator) (fresh b
 	return true, enter(ctx, tx, a.SpecialistID, administrates, bun.SafeQuery(`customer_id = ?`, a.CustomerID))
 }
 
-// FirstAdministrator makes a specialist user the administrator of a customer that is added in the same tx. Such a customer
-// has no transactions yet, so the index needs no rows.
-func FirstAdministrator(ctx context.Context, tx bun.IDB, a Administrator) error {
-	_, err := tx.NewInsert().Model(&a).Exec(ctx)
-	return err
+// FirstAdministrators makes specialist users the administrators of customers that are added in the same tx. Such customers
+// have no transactions yet, so the index needs no rows.
+func FirstAdministrators(ctx context.Context, tx bun.IDB, list ...Administrator) error {
+	return store.InsertAll(ctx, tx, list)
 }
 
 // RemoveAdministrator removes a specialist user as a customer's administrator and returns the deleted row; ok is false

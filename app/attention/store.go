@@ -62,7 +62,7 @@ func (s *Service) query(ctx context.Context, c account.Caller, section Section) 
 		q.columns += `, a.id, a.first_name AS end_first, a.last_name AS end_last, a.email, a.mobile, a.invited_at, a.link_expires_at,
 			a.undeliverable, ` + failure + ` AS code_failure`
 		q.rows.Join(`CROSS JOIN access AS a`).Where(`a.customer_id = customer.id`).
-			Where(`a.registered_at IS NULL`).Where(`a.deactivated_at IS NULL`).
+			Where(`a.registered_at IS NULL`).Where(`a.deactivated_at IS NULL`).Where(`NOT a.uninvited`).
 			Where(`a.undeliverable <> '' OR a.link_expires_at <= ? OR a.invited_at <= ? OR `+failure+` <> ''`, now, now.Add(-s.o.Reminder))
 		q.key = append(q.key, `a.id`)
 	}

@@ -22,7 +22,8 @@ const (
 	CustomerCreated   Action = "customer.created"
 	CustomerUpdated   Action = "customer.updated"
 	CustomerDeleting  Action = "customer.deletion_requested"
-	CustomerDeleted   Action = "customer.deleted" // the receipt of a permanent deletion
+	CustomerDeleted   Action = "customer.deleted"  // the receipt of a permanent deletion
+	CustomersImported Action = "customer.imported" // an import that has ended, with its counts
 	AccessCreated     Action = "access.created"
 	AccessUpdated     Action = "access.updated"
 	AccessResent      Action = "access.resent"
@@ -182,13 +183,32 @@ func New(db *store.DB, now store.Clock) *Log {
 	return &Log{db: db, now: now, security: newSecurity(now), seen: newSeen(), limits: limitsOf()}
 }
 
-// Write adds an entry inside the tx of the action that it describes.
-func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
-	id, err := uuid.NewV7()
-	if err != nil {
+// Write adds entries inside the tx of the actions that they describe.
+func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, records ...Record) error {
+	entries := make([]Entry, len(records))
+	for i, r := range records {
+		var err error
+		if entries[i], err = l.entry(by, r); err != nil {
+			return err
+		}
+	}
+	if err := store.InsertAll(ctx, tx, entries); err != nil {
 		return err
 	}
-	e := Entry{
+	store.AfterCommit(ctx, func() {
+		for _, r := range records {
+			l.security.tell(Sighting{Action: r.Action, By: by, SubjectID: r.SubjectID})
+		}
+	})
+	return nil
+}
+
+func (l *Log) entry(by Actor, r Record) (e Entry, err error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return e, err
+	}
+	e = Entry{
 		ID: id, At: l.now(), ActorID: store.NullID(by.ID), Actor: by.Name, Address: by.Address, Action: r.Action,
 		CustomerID: store.NullID(r.CustomerID), SubjectID: store.NullID(r.SubjectID), Subject: r.Subject,
 		TransactionID: store.NullID(r.TransactionID), Times: 1,
@@ -196,15 +216,11 @@ func (l *Log) Write(ctx context.Context, tx bun.IDB, by Actor, r Record) error {
 	if r.Detail != nil {
 		detail, err := json.Marshal(r.Detail)
 		if err != nil {
-			return fmt.Errorf("audit detail: %w", err)
+			return e, fmt.Errorf("audit detail: %w", err)
 		}
 		e.Detail = string(detail)
 	}
-	if _, err = tx.NewInsert().Model(&e).Exec(ctx); err != nil {
-		return err
-	}
-	store.AfterCommit(ctx, func() { l.security.tell(Sighting{Action: r.Action, By: by, SubjectID: r.SubjectID}) })
-	return nil
+	return e, nil
 }
 
 // changesRead is how many of the newest entries LastChanges reads.

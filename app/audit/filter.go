@@ -21,7 +21,7 @@ type Group struct {
 
 // Groups lists the groups in the order in which screens show them. Each action is in one group.
 var Groups = []Group{
-	{"customers", []Action{CustomerCreated, CustomerUpdated, CustomerDeleting, CustomerDeleted}},
+	{"customers", []Action{CustomerCreated, CustomerUpdated, CustomerDeleting, CustomerDeleted, CustomersImported}},
 	{"accesses", []Action{
 		AccessCreated, AccessUpdated, AccessResent, AccessRegistered, AccessDeactivated, AccessReactivated, AccessRemoved,
 		AccessCodeAsked, AccessLinkAsked, AccessAddressFreed,

@@ -27,6 +27,7 @@ type Config struct {
 	DatabaseURL   string
 	ErasureLog    string // a file, or the address of a database; "" on PostgreSQL: none
 	ErasureLogSet bool   // it was given, not filled in
+	ImportMax     int64  // bytes of a file that is imported at most
 	DatabasePool  int    // connections to PostgreSQL that this process opens at most
 	RedisURL      string // "": the queue runs in the process
 	Worker        string // embedded, separate

@@ -230,6 +230,13 @@ func Table(checks Checks) []Setting {
 			return nil
 		}},
 		{Name: "SESSION_IDLE", Default: "30m", Takes: "a duration such as 30m", set: duration(func(c *Config) *time.Duration { return &c.IdleTimeout })},
+		{Name: "IMPORT_MAX", Default: "64MB", Takes: "a size from 1MB to 500MB", set: func(c *Config, v string) error {
+			n, err := strconv.ParseInt(strings.TrimSuffix(strings.ToUpper(strings.TrimSpace(v)), "MB"), 10, 32)
+			if c.ImportMax = n << 20; err != nil || n < 1 || n > 500 {
+				return errValue
+			}
+			return nil
+		}},
 		{Name: "SESSION_LIFE", Default: "12h", Takes: "a duration such as 12h", set: duration(func(c *Config) *time.Duration { return &c.SessionLife })},
 		{Name: "INVITATION_REMINDER", Default: "168h", Takes: "a duration such as 168h, or days such as 7d", set: func(c *Config, v string) error {
 			if days, ok := strings.CutSuffix(v, "d"); ok {

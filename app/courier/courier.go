@@ -122,6 +122,7 @@ type Post struct {
 	Generation int
 	Dedupe     string // unique forever, e.g. "registration:<access>:<generation>"; a second post with it is silently dropped
 	ExpiresAt  time.Time
+	NotBefore  time.Time // zero: at once
 }
 
 // Content is a composed message. Data goes to the templates of the kind.

@@ -233,13 +233,17 @@ func (s *Service) Enqueue(ctx context.Context, tx bun.IDB, p Post) error {
 		return err
 	}
 	now := s.now()
-	added, err := insertMessage(ctx, tx, &Message{
+	m := Message{
 		ID: id, Kind: p.Kind, Channel: p.Channel,
 		CustomerID: store.NullID(p.CustomerID), AccessID: store.NullID(p.AccessID), AccountID: store.NullID(p.AccountID),
 		ApprovalID: store.NullID(p.ApprovalID),
 		Recipient:  p.Recipient, About: p.About, Locale: p.Locale, Generation: p.Generation, Run: 1, Dedupe: p.Dedupe,
 		State: Queued, RelayAt: &now, ExpiresAt: p.ExpiresAt, CreatedAt: now,
-	})
+	}
+	if p.NotBefore.After(now) {
+		m.RelayAt, m.NextAt = &p.NotBefore, &p.NotBefore
+	}
+	added, err := insertMessage(ctx, tx, &m)
 	if err != nil {
 		return fmt.Errorf("write a message: %w", err)
 	}

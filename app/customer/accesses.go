@@ -21,7 +21,8 @@ const (
 	LinkExpired   AccessStatus = "expired"
 	Undeliverable AccessStatus = "undeliverable"
 	Deactivated   AccessStatus = "deactivated"
-	Waits         AccessStatus = "waiting" // for approval: the address belongs to a specialist user
+	Waits         AccessStatus = "waiting"     // for approval: the address belongs to a specialist user
+	NotInvited    AccessStatus = "not_invited" // it was imported without an invitation
 )
 
 // AccessState holds what the status of an access depends on.
@@ -31,10 +32,11 @@ type AccessState struct {
 	RegisteredAt  *time.Time `bun:"registered_at"`
 	DeactivatedAt *time.Time `bun:"deactivated_at"`
 	Waiting       bool       `bun:"waiting"` // DeactivatedAt is set as well
+	Uninvited     bool       `bun:"uninvited"`
 }
 
-// Status returns the status at the time now: the first that applies of Waits, Deactivated, Registered, Undeliverable and
-// LinkExpired, otherwise Invited.
+// Status returns the status at the time now: the first that applies of Waits, Deactivated, Registered, NotInvited,
+// Undeliverable and LinkExpired, otherwise Invited.
 func (a AccessState) Status(now time.Time) AccessStatus {
 	switch {
 	case a.Waiting:
@@ -43,6 +45,8 @@ func (a AccessState) Status(now time.Time) AccessStatus {
 		return Deactivated
 	case a.RegisteredAt != nil:
 		return Registered
+	case a.Uninvited:
+		return NotInvited
 	case a.Undeliverable != "":
 		return Undeliverable
 	case !now.Before(a.LinkExpiresAt):
@@ -52,14 +56,14 @@ func (a AccessState) Status(now time.Time) AccessStatus {
 }
 
 // AccessSummary sums up a customer's accesses. Worst is the first of Undeliverable, Waits, LinkExpired, Invited,
-// Registered and Deactivated that at least one of them has, "" without an access.
+// NotInvited, Registered and Deactivated that at least one of them has, "" without an access.
 type AccessSummary struct {
 	Registered, Total int
 	Worst             AccessStatus
 }
 
 // severity orders statuses for AccessSummary.Worst.
-var severity = map[AccessStatus]int{Deactivated: 1, Registered: 2, Invited: 3, LinkExpired: 4, Waits: 5, Undeliverable: 6}
+var severity = map[AccessStatus]int{Deactivated: 1, Registered: 2, NotInvited: 3, Invited: 4, LinkExpired: 5, Waits: 6, Undeliverable: 7}
 
 // accessColumns are the columns of a customer that sum up its accesses, so that a list need not read them. Links expire
 // without a change of the row. So the columns count every link as valid, and say when the first one expires.
@@ -160,14 +164,14 @@ func rest(ctx context.Context, d time.Duration) {
 func (s *Service) wrongSummaries(ctx context.Context, from, to int64) (ids []uuid.UUID, err error) {
 	// Raw SQL: the expressions are the point of this query.
 	err = s.db.NewRaw(`SELECT customer.id FROM customer LEFT JOIN (
-			SELECT *, CASE WHEN waiting THEN 4 WHEN deactivated_at IS NOT NULL THEN 1 WHEN registered_at IS NOT NULL THEN 2
-				WHEN undeliverable <> '' THEN 5 ELSE 3 END AS severity FROM access
+			SELECT *, CASE WHEN waiting THEN 5 WHEN deactivated_at IS NOT NULL THEN 1 WHEN registered_at IS NOT NULL THEN 2
+				WHEN uninvited THEN 3 WHEN undeliverable <> '' THEN 6 ELSE 4 END AS severity FROM access
 		) AS a ON a.customer_id = customer.id
 		WHERE customer.number >= ? AND customer.number < ? AND NOT customer.deleting
 		GROUP BY customer.number
 		HAVING customer.access_count <> count(a.id) OR customer.access_registered <> count(CASE WHEN a.severity = 2 THEN 1 END)
-			OR customer.access_worst <> CASE max(a.severity) WHEN 5 THEN ? WHEN 4 THEN ? WHEN 3 THEN ? WHEN 2 THEN ? WHEN 1 THEN ? ELSE '' END
-			OR customer.access_expires_at IS DISTINCT FROM min(CASE WHEN a.severity = 3 THEN a.link_expires_at END)`,
-		from, to, Undeliverable, Waits, Invited, Registered, Deactivated).Scan(ctx, &ids)
+			OR customer.access_worst <> CASE max(a.severity) WHEN 6 THEN ? WHEN 5 THEN ? WHEN 4 THEN ? WHEN 3 THEN ? WHEN 2 THEN ? WHEN 1 THEN ? ELSE '' END
+			OR customer.access_expires_at IS DISTINCT FROM min(CASE WHEN a.severity = 4 THEN a.link_expires_at END)`,
+		from, to, Undeliverable, Waits, Invited, NotInvited, Registered, Deactivated).Scan(ctx, &ids)
 	return ids, err
 }

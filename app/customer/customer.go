@@ -51,6 +51,7 @@ type Data struct {
 	Phone          string `bun:"phone"`
 	Note           string `bun:"note"`
 	Locale         string `bun:"locale"`
+	Reference      string `bun:"reference"` // the firm's own number, unique among customers, or ""
 }
 
 // Customer is a customer as the service returns it.
@@ -120,13 +121,26 @@ type Draft struct {
 	Data           Data
 	IdempotencyKey string // the form's once-only key (a UUID); a second Add with it returns the customer of the first
 	Access         *FirstAccess
+	valid          *Data // what Valid has validated
+}
+
+// Valid returns the draft with its data as Validate normalises them, and Validate's error. Add does not validate them
+// again unless they are changed.
+func (d Draft) Valid() (Draft, error) {
+	data, err := Validate(d.Type, d.Data)
+	if d.Data = data; err == nil {
+		d.valid = &data
+	}
+	return d, err
 }
 
 // FirstAccess says which access is added together with a customer, so that all that is derived from it is written with the
 // customer. Its invitation begins when the customer is created.
 type FirstAccess struct {
 	Contact
-	LinkLife time.Duration // how long the link of the invitation is good
+	LinkLife  time.Duration // how long the link of the invitation is good
+	InvitedAt time.Time     // zero: when the customer is created
+	Uninvited bool
 }
 
 // states are the states of a new customer's accesses: of this one, or none.
@@ -134,9 +148,12 @@ func (a *FirstAccess) states(now time.Time) []accessState {
 	if a == nil {
 		return nil
 	}
+	if !a.InvitedAt.IsZero() {
+		now = a.InvitedAt
+	}
 	return []accessState{{
 		FirstName: a.FirstName, LastName: a.LastName, Email: a.Email, Mobile: a.Mobile, InvitedAt: now,
-		AccessState: AccessState{LinkExpiresAt: now.Add(a.LinkLife)},
+		AccessState: AccessState{LinkExpiresAt: now.Add(a.LinkLife), Uninvited: a.Uninvited},
 	}}
 }
 
@@ -151,6 +168,8 @@ var (
 	ErrNotFound = fault.New(fault.NotFound, "customer.not_found")
 	// ErrVersion says that somebody else has changed the customer meanwhile.
 	ErrVersion = fault.New(fault.Conflict, "version")
+	// ErrReference says that another customer has the reference.
+	ErrReference = fault.At("reference", "reference.taken")
 	// ErrConfirm says that a deletion was not confirmed with the customer's number.
 	ErrConfirm = fault.At("confirm", "confirm.number")
 )

@@ -108,6 +108,7 @@ var notOfCustomers = []string{
 	"transaction_kind", "policy_version", "policy_draft", "policy_offer", "process", "installation", "installation_id", // data of the firm
 	"deputy", "handover", "handover_target", "guard_event", "former_address", // between specialist users
 	"channel_state", "channel_pace", "channel_refusal", // state of the channels; a refusal is erased with its message
+	"customer_import", "customer_import_chunk", // counts; rows of a file, sealed, which are erased within a day
 	"administrator_switch",    // filled only while many customers are looked at
 	"deletion", "erasure_log", // the receipt with its counts; the position in the log of erasures
 }

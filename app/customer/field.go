@@ -53,6 +53,7 @@ var fields = []Field{
 	{Name: "phone", of: func(d *Data) *string { return &d.Phone }, Kind: Telephone, Max: 50, Width: 4, check: checkPhone},
 	{Name: "note", of: func(d *Data) *string { return &d.Note }, Kind: Lines, Max: 4000},
 	{Name: "locale", of: func(d *Data) *string { return &d.Locale }, Kind: Choice, Max: 60, Width: 4, Before: "note", check: checkLocale},
+	{Name: "reference", of: func(d *Data) *string { return &d.Reference }, Max: 60, Width: 4, Before: "note", code: true},
 }
 
 // Fields returns the fields of both types, in the table's order.

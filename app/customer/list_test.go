@@ -199,6 +199,8 @@ func (w *world) become(m model) {
 		w.Exec(`UPDATE access SET undeliverable = 'x' WHERE customer_id = ?`, m.ID)
 	case LinkExpired:
 		w.Exec(`UPDATE access SET link_expires_at = ? WHERE customer_id = ?`, testNow.Add(-time.Hour), m.ID)
+	case NotInvited:
+		w.Exec(`UPDATE access SET uninvited = TRUE WHERE customer_id = ?`, m.ID)
 	case Registered:
 		w.Exec(`UPDATE access SET registered_at = ? WHERE customer_id = ?`, testNow, m.ID)
 	case Deactivated:

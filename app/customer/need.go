@@ -41,7 +41,7 @@ func needsOf(accesses []accessState, administrators int, before needs, now time.
 	}
 	for _, a := range accesses {
 		switch {
-		case a.DeactivatedAt != nil, a.RegisteredAt != nil:
+		case a.DeactivatedAt != nil, a.RegisteredAt != nil, a.Uninvited:
 		case a.Undeliverable != "" || a.CodeFailed:
 			n.OpenInvitation = earlier(n.OpenInvitation, sinceThen(before.OpenInvitation, now))
 		default:

@@ -31,7 +31,7 @@ const (
 const NoAccesses AccessStatus = "none"
 
 // Statuses lists the values of Filter.Status in the order in which a list is sorted by status: the most serious first.
-var Statuses = []AccessStatus{NoAccesses, Undeliverable, Waits, LinkExpired, Invited, Registered, Deactivated}
+var Statuses = []AccessStatus{NoAccesses, Undeliverable, Waits, LinkExpired, Invited, NotInvited, Registered, Deactivated}
 
 // Narrow says whether the filter excludes anything.
 func (f Filter) Narrow() bool { return f.Query != "" || f.narrows() }

@@ -12,6 +12,7 @@ import (
 	"kontor/app/assignment"
 	"kontor/app/audit"
 	"kontor/app/erasure"
+	"kontor/app/fault"
 	"kontor/app/job"
 	"kontor/app/sample"
 	"kontor/app/secret"
@@ -261,28 +262,19 @@ func storable(v string) string {
 // Add creates a customer with the caller as its first administrator, and writes the log. Inside the same tx it calls
 // first, which adds the first access. If d.Access says what is added, first refreshes the customer only if it adds
 // something else. repeated says that the same caller sent the same submission before: then nothing happens, and cu is the
-// customer of the first submission. Errors: policies.ErrForbidden; Invalid as Validate; errors of first.
+// customer of the first submission. Errors: policies.ErrForbidden; Invalid as Validate, and with ErrReference; errors of
+// first.
 func (s *Service) Add(ctx context.Context, c account.Caller, d Draft, first func(ctx context.Context, tx bun.Tx, cu Customer) error) (cu Customer, repeated bool, err error) {
-	data, err := validate(d.Type, d.Data, s.now())
-	if !d.Type.Known() {
-		return Customer{}, false, err
-	}
-	if ok, aerr := s.allows(c, policies.None, d.Type, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Create}); aerr != nil {
-		return Customer{}, false, aerr
-	} else if !ok {
-		return Customer{}, false, policies.ErrForbidden
-	}
+	r, err := s.addition(c, d)
 	if err != nil {
 		return Customer{}, false, err
 	}
-	r := addition{record: record{Type: d.Type, Version: 1}, access: d.Access, first: first}
 	if d.IdempotencyKey != "" {
 		// the caller's id makes the key unique among callers: guessing a key does not lead to another caller's customer
 		r.Submission.String, r.Submission.Valid = c.ID.String()+"/"+d.IdempotencyKey, true
 	}
-	r.set(data)
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		cu, repeated, err = s.add(ctx, tx, c, r)
+		cu, repeated, err = s.add(ctx, tx, c, r, first)
 		return err
 	})
 	if store.IsUnique(err, "customer.submission") { // a concurrent request sent the same form
@@ -291,17 +283,69 @@ func (s *Service) Add(ctx context.Context, c account.Caller, d Draft, first func
 			cu, err = s.Get(ctx, c, id)
 		}
 	}
-	return cu, repeated, err
+	return cu, repeated, referenced(err)
+}
+
+// referenced turns a violated unique constraint for references into ErrReference.
+func referenced(err error) error {
+	if store.IsUnique(err, "customer.reference") {
+		var form fault.Form
+		form.AddError(ErrReference)
+		return form.Err()
+	}
+	return err
+}
+
+// AddAll is Add for many customers inside the caller's tx. It calls first once, with all of them. The drafts have no
+// IdempotencyKey, and d.Access says what first adds to each. Errors as from Add, of the first draft with a mistake.
+func (s *Service) AddAll(
+	ctx context.Context, tx bun.Tx, c account.Caller, drafts []Draft, first func(ctx context.Context, tx bun.Tx, added []Customer) error,
+) ([]Customer, error) {
+	list := make([]addition, len(drafts))
+	for i, d := range drafts {
+		var err error
+		if list[i], err = s.addition(c, d); err != nil {
+			return nil, err
+		}
+	}
+	added, err := s.enter(ctx, tx, c, list)
+	if err != nil {
+		return nil, referenced(err)
+	}
+	return added, first(ctx, tx, added)
 }
 
 // addition is a customer that is being added.
 type addition struct {
 	record
 	access *FirstAccess
-	first  func(ctx context.Context, tx bun.Tx, cu Customer) error
 }
 
-func (s *Service) add(ctx context.Context, tx bun.Tx, c account.Caller, r addition) (cu Customer, repeated bool, err error) {
+// addition checks a draft, and that the caller may add it.
+func (s *Service) addition(c account.Caller, d Draft) (addition, error) {
+	data, err := d.Data, error(nil)
+	if d.valid == nil || *d.valid != data {
+		data, err = validate(d.Type, data, s.now())
+	}
+	if !d.Type.Known() {
+		return addition{}, err
+	}
+	if ok, aerr := s.allows(c, policies.None, d.Type, policies.Permission{Object: policies.ObjectCustomer, Action: policies.Create}); aerr != nil {
+		return addition{}, aerr
+	} else if !ok {
+		return addition{}, policies.ErrForbidden
+	}
+	if err != nil {
+		return addition{}, err
+	}
+	r := addition{record: record{Type: d.Type, Version: 1}, access: d.Access}
+	r.set(data)
+	return r, nil
+}
+
+func (s *Service) add(
+	ctx context.Context, tx bun.Tx, c account.Caller, r addition, first func(ctx context.Context, tx bun.Tx, cu Customer) error,
+) (cu Customer, repeated bool, err error) {
 	if r.Submission.Valid {
 		if id, found, err := s.submitted(ctx, tx, r.Submission.String); err != nil {
 			return Customer{}, false, err
@@ -310,41 +354,57 @@ func (s *Service) add(ctx context.Context, tx bun.Tx, c account.Caller, r additi
 			return cu, true, err
 		}
 	}
-	if r.ID, err = uuid.NewV7(); err != nil {
-		return Customer{}, false, err
-	}
-	now := s.now()
-	r.CreatedAt, r.UpdatedAt = now, now
-	r.CreatedBy = store.NullID(c.ID)
-	administrators, err := s.countActive(ctx, tx, c.ID)
+	added, err := s.enter(ctx, tx, c, []addition{r})
 	if err != nil {
 		return Customer{}, false, err
 	}
-	if err := s.insert(ctx, tx, &r.record, r.access.states(now), administrators); err != nil {
-		return Customer{}, false, err
-	}
-	if c.ID != uuid.Nil {
-		first := assignment.Administrator{CustomerID: r.ID, SpecialistID: c.ID, CreatedAt: now, CreatedBy: c.ID}
-		if err := assignment.FirstAdministrator(ctx, tx, first); err != nil {
-			return Customer{}, false, err
-		}
-	}
-	cu = r.customer()
-	record := audit.Record{Action: audit.CustomerCreated, CustomerID: cu.ID, SubjectID: cu.ID, Subject: cu.Label() + " " + cu.Name()}
-	if err := s.audit.Write(ctx, tx, c.Actor(), record); err != nil {
-		return Customer{}, false, err
-	}
-	if r.first == nil {
+	if cu = added[0]; first == nil {
 		return cu, false, nil
 	}
-	if err := r.first(ctx, tx, cu); err != nil || r.access != nil {
+	if err := first(ctx, tx, cu); err != nil || r.access != nil {
 		return cu, false, err
 	}
 	return cu, false, s.Refresh(ctx, tx, cu.ID)
 }
 
+// enter writes customers with the caller as their administrator, and the log.
+func (s *Service) enter(ctx context.Context, tx bun.Tx, c account.Caller, list []addition) ([]Customer, error) {
+	now := s.now()
+	administrators, err := s.countActive(ctx, tx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	records, accesses := make([]record, len(list)), make([][]accessState, len(list))
+	for i, a := range list {
+		r := a.record
+		if r.ID, err = uuid.NewV7(); err != nil {
+			return nil, err
+		}
+		r.CreatedAt, r.UpdatedAt, r.CreatedBy = now, now, store.NullID(c.ID)
+		records[i], accesses[i] = r, a.access.states(now)
+	}
+	if err := s.insert(ctx, tx, records, accesses, administrators); err != nil {
+		return nil, err
+	}
+	added, entries := make([]Customer, len(records)), make([]audit.Record, len(records))
+	var firsts []assignment.Administrator
+	for i, r := range records {
+		added[i] = r.customer()
+		entries[i] = audit.Record{
+			Action: audit.CustomerCreated, CustomerID: r.ID, SubjectID: r.ID, Subject: added[i].Label() + " " + added[i].Name(),
+		}
+		if c.ID != uuid.Nil {
+			firsts = append(firsts, assignment.Administrator{CustomerID: r.ID, SpecialistID: c.ID, CreatedAt: now, CreatedBy: c.ID})
+		}
+	}
+	if err := assignment.FirstAdministrators(ctx, tx, firsts...); err != nil {
+		return nil, err
+	}
+	return added, s.audit.Write(ctx, tx, c.Actor(), entries...)
+}
+
 // Update saves data if the customer still has the version that was edited. Errors: ErrNotFound, policies.ErrForbidden,
-// Invalid as Validate, ErrVersion when somebody else changed it first: then the current customer is returned. Unchanged
+// Invalid as Validate, and with ErrReference; ErrVersion when somebody else changed it first: then the current customer is returned. Unchanged
 // data create no version and no log entry.
 func (s *Service) Update(ctx context.Context, c account.Caller, id uuid.UUID, version int, d Data) (cu Customer, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -364,7 +424,7 @@ func (s *Service) Update(ctx context.Context, c account.Caller, id uuid.UUID, ve
 		return err
 	})
 	if err != nil && !errors.Is(err, ErrVersion) {
-		return Customer{}, err
+		return Customer{}, referenced(err)
 	}
 	return cu, err
 }
@@ -418,7 +478,7 @@ func changes(old, new Data) audit.Changes {
 // and from when on it needs attention. Call it inside the tx of a change to one of them. A customer needs attention at
 // once if it has no access or no active administrator, or if the mail or SMS of an invitation failed. It needs attention
 // for an unanswered invitation when the link expires or the reminder period ends, whichever is earlier. Deactivated and
-// registered accesses need no attention. ErrNotFound when there is no such customer.
+// registered accesses need no attention, nor do those whose person was not invited. ErrNotFound when there is no such customer.
 func (s *Service) Refresh(ctx context.Context, tx bun.IDB, id uuid.UUID) error {
 	r, err := s.lock(ctx, tx, id)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -165,20 +166,27 @@ func (s *Service) submitted(ctx context.Context, db bun.IDB, submission string) 
 	return id, err == nil, err
 }
 
-// insert takes the next number and writes the customer with what is derived from the accesses and the administrator that
-// are added in the same tx.
-func (s *Service) insert(ctx context.Context, tx bun.IDB, r *record, accesses []accessState, administrators int) (err error) {
-	if r.Number, err = Counter.Next(ctx, tx); err != nil {
+// insert gives customers the next numbers and writes them with what is derived from the accesses of each and the
+// administrators that are added in the same tx.
+func (s *Service) insert(ctx context.Context, tx bun.IDB, records []record, accesses [][]accessState, administrators int) error {
+	numbers, err := Counter.Take(ctx, tx, len(records))
+	if err != nil {
 		return err
 	}
-	s.derive(r, accesses, administrators)
-	if _, err = tx.NewInsert().Model(r).Exec(ctx); err != nil {
+	var words []string
+	for i := range records {
+		records[i].Number = numbers[i]
+		s.derive(&records[i], accesses[i], administrators)
+		words = append(words, records[i].vocabulary()...)
+	}
+	if err := store.InsertAll(ctx, tx, records); err != nil {
 		return err
 	}
-	if err := s.learn(ctx, tx, r.vocabulary()); err != nil {
+	slices.Sort(words)
+	if err := s.learn(ctx, tx, slices.Compact(words)); err != nil {
 		return err
 	}
-	return s.index(ctx, tx, *r)
+	return s.index(ctx, tx, records...)
 }
 
 // countActive is 1 if a specialist user is active, so that they count as an administrator, and otherwise 0.
@@ -222,7 +230,7 @@ func (s *Service) lock(ctx context.Context, tx bun.IDB, id uuid.UUID) (r record,
 func (s *Service) accessStates(ctx context.Context, tx bun.IDB, ids []uuid.UUID) (list []accessState, err error) {
 	// Raw SQL: it runs with every change of a customer, and composing it would take as long as running it.
 	err = tx.NewRaw(`SELECT a.customer_id, a.first_name, a.last_name, a.email, a.mobile, a.invited_at, a.link_expires_at, a.undeliverable,
-		a.registered_at, a.deactivated_at, a.waiting, `+courier.SMSFailure("a.id", "a.generation")+` <> '' AS code_failed
+		a.registered_at, a.deactivated_at, a.waiting, a.uninvited, `+courier.SMSFailure("a.id", "a.generation")+` <> '' AS code_failed
 		FROM access AS a WHERE a.customer_id IN (?) ORDER BY a.created_at, a.id`, bun.List(ids)).Scan(ctx, &list)
 	return list, err
 }
@@ -267,13 +275,17 @@ func (s *Service) saveDerived(ctx context.Context, tx bun.IDB, old, changed reco
 	return s.index(ctx, tx, changed)
 }
 
-// index writes a customer into SQLite's search index, which does not have it. On PostgreSQL the index belongs to the table.
-func (s *Service) index(ctx context.Context, tx bun.IDB, r record) error {
+// index writes customers into SQLite's search index, which does not have them. On PostgreSQL the index belongs to the table.
+func (s *Service) index(ctx context.Context, tx bun.IDB, records ...record) error {
 	if s.db.IsPostgres() {
 		return nil
 	}
+	texts := make([]store.Condition, len(records))
+	for i, r := range records {
+		texts[i] = bun.SafeQuery(`(?, ?)`, r.Number, trigramText(r.Search, r.Details.String))
+	}
 	// Raw SQL: a virtual table is addressed by its rowid.
-	_, err := tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES (?, ?)`, r.Number, trigramText(r.Search, r.Details.String))
+	_, err := tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES ?`, bun.List(texts))
 	return err
 }
 

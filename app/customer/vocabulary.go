@@ -207,15 +207,11 @@ func (s *Service) indexAgain(ctx context.Context, tx bun.Tx, rows []record) erro
 		return nil
 	}
 	numbers := make([]int64, len(rows))
-	texts := make([]store.Condition, len(rows))
 	for i, r := range rows {
 		numbers[i] = r.Number
-		texts[i] = bun.SafeQuery(`(?, ?)`, r.Number, trigramText(r.Search, r.Details.String))
 	}
 	if _, err := tx.NewDelete().Table("customer_search").Where("rowid IN (?)", bun.List(numbers)).Exec(ctx); err != nil {
 		return err
 	}
-	// Raw SQL: a virtual table is addressed by its rowid.
-	_, err := tx.ExecContext(ctx, `INSERT INTO customer_search (rowid, text) VALUES ?`, bun.List(texts))
-	return err
+	return s.index(ctx, tx, rows...)
 }

@@ -20,10 +20,12 @@ const (
 	CustomerDeletion    Kind = "customer_deletion"    // subject: a deletion
 	Handover            Kind = "handover"             // subject: a handover
 	AdministratorSwitch Kind = "administrator_switch" // subject: a specialist user who was deactivated or reactivated
+	ImportCheck         Kind = "import_check"         // subject: an import of customers, whose rows are checked
+	ImportRun           Kind = "import_run"           // subject: an import of customers, whose rows are added
 )
 
 // Kinds lists them.
-var Kinds = []Kind{CustomerDeletion, Handover, AdministratorSwitch}
+var Kinds = []Kind{CustomerDeletion, Handover, AdministratorSwitch, ImportCheck, ImportRun}
 
 // State is the progress of a job; views/locales has a text for each ("job_state.<state>").
 type State string

@@ -106,14 +106,14 @@ func TestOffers(t *testing.T) {
 		want        string // the offers that wait
 		touched     bool   // the draft is Kontor's
 	}{
-		"yesterday's default":      {yesterdays(), "", "mailbox drafted, approval drafted, views drafted", true},
-		"a policy of their own":    {custom, "", "mailbox drafted, approval drafted, views drafted", true},
-		"a draft without changes":  {custom, custom, "mailbox drafted, approval drafted, views drafted", true},
+		"yesterday's default":      {yesterdays(), "", "mailbox drafted, approval drafted", true},
+		"a policy of their own":    {custom, "", "mailbox drafted, approval drafted", true},
+		"a draft without changes":  {custom, custom, "mailbox drafted, approval drafted", true},
 		"a draft with changes":     {custom, custom + "p, specialist, *, customer, *, read, allow\n", all, false},
-		"one of them there":        {custom + "p, user_administrator, *, mailbox, *, read, allow\n", "", "approval drafted, views drafted", true},
+		"one of them there":        {custom + "p, user_administrator, *, mailbox, *, read, allow\n", "", "approval drafted", true},
 		"all there":                {policies.Default, "", "", false},
-		"a part of one":            {custom + "p, auditor, *, approval, *, read, allow\n", "", "mailbox drafted, approval drafted, views drafted", true},
-		"somebody drafts the same": {custom, custom + "p, user_administrator, *, mailbox, *, read, allow\n", "mailbox drafted, approval, views", false},
+		"a part of one":            {custom + "p, auditor, *, approval, *, read, allow\n", "", "mailbox drafted, approval drafted", true},
+		"somebody drafts the same": {custom, custom + "p, user_administrator, *, mailbox, *, read, allow\n", "mailbox drafted, approval", false},
 	} {
 		for database, postgres := range map[string]bool{"sqlite": false, "postgres": true} {
 			t.Run(name+"/"+database, func(t *testing.T) {

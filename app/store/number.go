@@ -23,6 +23,24 @@ func (c Counter) Next(ctx context.Context, tx bun.IDB) (number int64, err error)
 	return number, err
 }
 
+// Take returns the next n numbers, in their order, inside the tx that uses them.
+func (c Counter) Take(ctx context.Context, tx bun.IDB, n int) (numbers []int64, err error) {
+	if tx.Dialect().Name() == dialect.PG {
+		// Raw SQL: a query without a table of ours.
+		err = tx.NewRaw(`SELECT nextval(?) FROM generate_series(1, ?)`, string(c), n).Scan(ctx, &numbers)
+		return numbers, err
+	}
+	var last int64
+	// Raw SQL: a query that returns what it writes.
+	if err := tx.NewRaw(`UPDATE counter SET value = value + ? WHERE name = ? RETURNING value`, n, string(c)).Scan(ctx, &last); err != nil {
+		return nil, err
+	}
+	for i := range n {
+		numbers = append(numbers, last-int64(n)+int64(i)+1)
+	}
+	return numbers, nil
+}
+
 // Last returns the last number that was given.
 func (c Counter) Last(ctx context.Context, db bun.IDB) (number int64, err error) {
 	q := db.NewSelect().Table("counter").Column("value").Where("name = ?", string(c))

@@ -21,6 +21,7 @@ import (
 	"kontor/app/config"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	"kontor/app/customerimport"
 	"kontor/app/demo"
 	"kontor/app/erasure"
 	"kontor/app/handover"
@@ -75,6 +76,7 @@ type Services struct {
 	Transactions   *transaction.Service
 	Authorisations *authorisation.Service
 	Handovers      *handover.Service
+	Imports        *customerimport.Service
 	Attention      *attention.Service
 	Policies       *policy.Service
 	Processes      *heartbeat.Service
@@ -272,6 +274,10 @@ func (s *Services) build(tune []Tune) (err error) {
 		DB: s.DB, Now: s.Now, Zone: c.Zone, Decider: s.Decider, Audit: s.Audit, Customers: s.Customers, Transactions: s.Transactions,
 		Accounts: s.Accounts, Approvals: s.Approvals, Jobs: s.Jobs,
 	})
+	s.Imports = customerimport.New(customerimport.Options{
+		DB: s.DB, Now: s.Now, Key: s.Key, Decider: s.Decider, Customers: s.Customers, Accesses: s.Accesses, Accounts: s.Accounts,
+		Audit: s.Audit, Jobs: s.Jobs,
+	})
 	s.Policies = policy.New(policy.Options{
 		DB: s.DB, Now: s.Now, Decider: s.Decider, Audit: s.Audit, Approvals: s.Approvals, Transactions: s.Transactions, Customers: s.Customers, Log: s.Log,
 	})
@@ -345,6 +351,7 @@ func (s *Services) Loop() *loop.Loop {
 			{Name: "take up what a version without jobs began", Every: time.Minute, Run: func(ctx context.Context) error {
 				return errors.Join(s.Customers.Adopt(ctx), s.Handovers.Adopt(ctx))
 			}},
+			{Name: "erase the rows of imports", Every: time.Minute, Run: s.Imports.Erase},
 			{Name: "forget jobs that ended long ago", Every: time.Hour, Run: s.Jobs.CleanUp},
 			{Name: "write what the search finds of customers recorded before", Every: 2 * time.Second, Run: func(ctx context.Context) error {
 				return s.Customers.ContinueDetails(ctx, detailChunk)

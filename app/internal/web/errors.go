@@ -9,6 +9,7 @@ import (
 
 	"kontor/app/audit"
 	"kontor/app/fault"
+	"kontor/app/internal/web/customerimport"
 	"kontor/app/internal/web/kit"
 	"kontor/app/store"
 )
@@ -54,7 +55,9 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 		case fiber.StatusNotFound, fiber.StatusMethodNotAllowed:
 			p.Message = "fault.page"
 		case fiber.StatusRequestEntityTooLarge:
-			p.Message = "fault.too_large"
+			if p.Message = "fault.too_large"; isUpload(c) {
+				p.Message, p.Args, p.Back = "fault.import.too_large", map[string]any{"max": s.importMax >> 20}, customerimport.Path
+			}
 		case fiber.StatusUnsupportedMediaType:
 			p.Message = "fault.media_type"
 		default:

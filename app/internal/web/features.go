@@ -8,6 +8,7 @@ import (
 	"kontor/app/internal/web/audit"
 	"kontor/app/internal/web/authorisation"
 	"kontor/app/internal/web/customer"
+	"kontor/app/internal/web/customerimport"
 	"kontor/app/internal/web/customerpage"
 	"kontor/app/internal/web/handover"
 	"kontor/app/internal/web/kit"
@@ -57,7 +58,7 @@ func (s *Server) compose(o Options) {
 		search.New(k, search.Options{
 			Customers: o.Customers, Accounts: o.Accounts, TransactionPages: transactions,
 			Actions: []kit.Action{customers.AddAction(), specialists.AddAction()},
-		}), customers, accesses, s.signin, accounts, specialists,
+		}), customerimport.New(k, o.Imports, o.Customers, o.ImportMax), customers, accesses, s.signin, accounts, specialists,
 		registration.New(k, o.Accesses, s.signin), portal.New(k, o.Accesses, o.Transactions), operations, log, transactions,
 		authorisation.New(k, o.Authorisations, heads, accesses, transactions), handover.New(k, o.Handovers, o.Customers),
 		attentions, policies, approvals, views,

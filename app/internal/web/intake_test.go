@@ -133,7 +133,9 @@ func TestIntake(t *testing.T) {
 				assert.Equal(t, h.want, b.raw(r.Method, target, h.body, h.headers...).StatusCode, "%s, %s %s", who, r.Method, r.Path)
 			}
 			for _, h := range unread(t) {
-				check(h)
+				if r.Takes != kit.PartsBody || !strings.HasPrefix(h.name, "multipart") || strings.Contains(h.name, "coded") {
+					check(h)
+				}
 			}
 			for _, segment := range []string{"%00", "a%00b", "%ff", "\xff", strings.Repeat("a", kit.MaxSegment+1), strings.Repeat("%61", kit.MaxSegment+1)} {
 				if i := strings.Index(r.Path, ":"); i > 0 {

@@ -66,6 +66,7 @@ type things struct {
 	register, reset, confirm                                  string    // tokens
 	task                                                      string
 	job                                                       uuid.UUID // that waits and can be cancelled
+	imported                                                  uuid.UUID // a file of the admin
 }
 
 // furnish makes one of everything: a customer with an open invitation, a running deletion, a colleague, links.
@@ -95,6 +96,7 @@ func (w *world) furnish() things {
 	x.deletion = d.ID
 	x.specialist = w.specialist("kollegin@kanzlei.example").ID
 	x.job = w.dreamt(w.admin.ID)
+	x.imported = w.uploaded("Vorname;Nachname;Mail\nEva;Ende;eva@neu.example")
 	x.handover, x.deputy = w.handedOver(x.specialist), w.deputyOf(x.specialist)
 	must(w.TB, w.Accounts.ForgotPassword(ctx, "kollegin@kanzlei.example", account.Browser{Address: "192.0.2.9"}))
 	must(w.TB, w.Accounts.AskEmail(ctx, w.admin, "anna.neu@kanzlei.example", strong))
@@ -110,6 +112,14 @@ func (w *world) furnish() things {
 	require.NotEmpty(w, x.reset, "links are missing")
 	require.NotEmpty(w, x.confirm, "links are missing")
 	return x
+}
+
+// uploaded is a file of customers that the admin has uploaded.
+func (w *world) uploaded(file string) uuid.UUID {
+	w.Helper()
+	imp, err := w.imports.Upload(context.Background(), w.admin, []byte(file))
+	must(w.TB, err)
+	return imp.ID
 }
 
 // transaction adds one to the customer, by the admin, who administers it then.
@@ -186,6 +196,8 @@ func (x things) address(t *testing.T, path string) string {
 		id = x.mail.String()
 	case strings.HasPrefix(path, "/customers/deletions/"):
 		id = x.deletion.String()
+	case strings.HasPrefix(path, "/customers/imports/"):
+		id = x.imported.String()
 	case strings.HasPrefix(path, "/password/reset/"):
 		token = x.reset
 	case strings.HasPrefix(path, "/account/email/"):

@@ -5,7 +5,6 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"html/template"
@@ -20,7 +19,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/valyala/fasthttp"
 
 	"kontor/app/access"
 	"kontor/app/account"
@@ -30,6 +28,7 @@ import (
 	"kontor/app/authorisation"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	"kontor/app/customerimport"
 	"kontor/app/handover"
 	auditpages "kontor/app/internal/web/audit"
 	"kontor/app/internal/web/client"
@@ -56,6 +55,7 @@ type Options struct {
 	Transactions   *transaction.Service
 	Authorisations *authorisation.Service
 	Handovers      *handover.Service
+	Imports        *customerimport.Service
 	Attention      *attention.Service
 	Views          *savedview.Service
 	Approvals      *approval.Service
@@ -87,6 +87,7 @@ type Options struct {
 	MetricsOpen bool                   // serve /metrics here to loopback
 	Proxies     []netip.Prefix         // networks of proxies that are trusted to name the client's address
 	Forwarded   bool                   // the proxies send Forwarded, not X-Forwarded-For
+	ImportMax   int64                  // bytes of a file that is imported at most
 	HookSecret  string                 // signs delivery reports; "" derives one from Key
 	Processes   operation.Processes
 	// Schema returns an error if the database's schema is not what this program needs.
@@ -130,6 +131,7 @@ type Server struct {
 	static      *static.Files
 	metrics     *metrics
 	metricsOpen bool
+	importMax   int64
 	serving     serving
 }
 
@@ -157,7 +159,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		accounts: o.Accounts, attention: o.Attention, static: files,
-		metrics: newMetrics(o.Audit, o.Metrics), metricsOpen: o.MetricsOpen,
+		metrics: newMetrics(o.Audit, o.Metrics), metricsOpen: o.MetricsOpen, importMax: o.ImportMax,
 	}
 	s.Kit, err = kit.New(kit.Options{
 		Pages: o.Pages, Locales: o.Locales, Static: files, Logo: static.LogoOf(o.Logo, files),
@@ -181,15 +183,7 @@ func New(o Options) (*Server, error) {
 		// otherwise fasthttp parses a multipart body, and writes large ones to files, before any handler has asked for it
 		DisablePreParseMultipartForm: true,
 	})
-	s.app.Server().HeaderReceived = func(h *fasthttp.RequestHeader) (bounds fasthttp.RequestConfig) {
-		switch path, _, _ := bytes.Cut(h.RequestURI(), []byte("?")); string(path) {
-		case operation.BouncePath:
-			bounds.MaxRequestBodySize = operation.MaxBounce
-		case auditpages.ExportPath:
-			bounds.WriteTimeout = kit.ExportTime
-		}
-		return bounds
-	}
+	s.app.Server().HeaderReceived = s.bounds(o.ImportMax)
 	s.app.Use(compressed(), s.trace, s.headers, s.intake, s.authenticate)
 	s.routes()
 	return s, nil

@@ -74,6 +74,8 @@ func (w *world) typedInto(x things) map[string]url.Values {
 		"POST /approvals/:id/stop": nil, "POST /attention/resend": nil, "POST /customers/:id/accesses/:aid/deactivate": nil,
 		"POST /customers/:id/accesses/:aid/reactivate": nil, "POST /customers/:id/accesses/:aid/resend": nil, "POST /customers/:id/accesses/:aid/try": nil,
 		"POST /customers/:id/authorisations/remove": nil, "POST /customers/:id/authorisations/undo/:removal": nil,
+		"POST /customers/import": nil, "POST /customers/imports/:id/check": nil, "POST /customers/imports/:id/again": nil,
+		"POST /customers/imports/:id/start": nil, "POST /customers/imports/:id/cancel": nil,
 		"POST /customers/duplicates": nil, "POST /customers/numbers": nil,
 		"POST /customers/:id/data/number": nil, "POST /customers/:id/accesses/number": nil, "POST /logout": nil, "POST /policies/draft/discard": nil, "POST /policies/draft/inclusions/remove": nil,
 		"POST /policies/draft/offers/:id/dismiss": nil, "POST /policies/draft/offers/:id/take": nil, "POST /policies/draft/rebase": nil,

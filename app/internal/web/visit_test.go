@@ -34,7 +34,7 @@ func evilFirm(t *testing.T, change ...func(*Options)) (*world, things) {
 	cu, err := w.customers.Get(ctx, w.admin, w.customer)
 	must(t, err)
 	person, company := evilData(customer.Person), evilData(customer.Company)
-	person.LastName, person.Note, company.Locale = evil+"L", evil+"\n"+evil, "en"
+	person.LastName, person.Note, company.Locale, company.Reference = evil+"L", evil+"\n"+evil, "en", ""
 	_, err = w.customers.Update(ctx, w.admin, cu.ID, cu.Version, person)
 	must(t, err)
 	_, _, err = w.customers.Add(ctx, w.admin, customer.Draft{Type: customer.Company, Data: company}, nil)

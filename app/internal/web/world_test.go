@@ -28,6 +28,7 @@ import (
 	"kontor/app/authorisation"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	"kontor/app/customerimport"
 	"kontor/app/fault"
 	"kontor/app/handover"
 	"kontor/app/heartbeat"
@@ -58,6 +59,7 @@ type world struct {
 	policyService *policykeeping.Service
 	jobs          *job.Service
 	handovers     *handover.Service
+	imports       *customerimport.Service
 	transactions  *transaction.Service
 	admin         account.Caller
 	noWorker      time.Time // when one was seen last; zero while there is one
@@ -182,13 +184,17 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		DB: db, Now: f.Now, Zone: time.UTC, Decider: f.Decider, Audit: f.Audit, Accounts: f.Accounts, Approvals: f.Approvals,
 		Customers: w.customers, Transactions: w.transactions, Jobs: w.jobs,
 	})
+	w.imports = customerimport.New(customerimport.Options{
+		DB: db, Now: f.Now, Key: f.Key, Decider: f.Decider, Customers: w.customers, Accesses: w.accesses, Accounts: f.Accounts,
+		Audit: f.Audit, Jobs: w.jobs,
+	})
 	w.policyService = policykeeping.New(policykeeping.Options{
 		DB: db, Now: f.Now, Decider: f.Decider, Audit: f.Audit, Approvals: f.Approvals, Customers: w.customers, Transactions: w.transactions,
 	})
 	o := Options{
 		DB: db, Now: f.Now, Key: f.Key, Log: slog.New(slog.DiscardHandler), Decider: f.Decider, Audit: f.Audit, Courier: f.Post, Queue: w.tasks,
 		Jobs: w.jobs, Approvals: f.Approvals, Accounts: f.Accounts, Customers: w.customers, Accesses: w.accesses,
-		Transactions: w.transactions, Handovers: w.handovers, Policies: w.policyService,
+		Transactions: w.transactions, Handovers: w.handovers, Imports: w.imports, ImportMax: 8 << 20, Policies: w.policyService,
 		Authorisations: authorisation.New(authorisation.Options{
 			DB: db, Now: f.Now, Key: f.Key, Decider: f.Decider, Audit: f.Audit, Accounts: f.Accounts, Approvals: f.Approvals,
 			Customers: w.customers, Accesses: w.accesses, Transactions: w.transactions,

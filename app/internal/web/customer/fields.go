@@ -83,6 +83,8 @@ func (s *Screens) inputs(c *fiber.Ctx, t customer.Type, f *kit.Form) (list []inp
 			in.Options = s.Text(c).Countries
 		case "locale":
 			in.Options, in.Hint = s.LocaleOptions(c), "customer.locale_hint"
+		case "reference":
+			in.Hint = "customer.reference_hint"
 		}
 		list = append(list, in)
 	}

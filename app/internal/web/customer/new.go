@@ -23,8 +23,13 @@ func (s *Screens) AddAction() kit.Action {
 func (s *Screens) mayAdd(c *fiber.Ctx) (bool, error) { return s.mayAddAs(s.Ctx(c), s.Caller(c)) }
 
 func (s *Screens) mayAddAs(_ context.Context, caller account.Caller) (bool, error) {
+	return s.may(caller, policies.Create)
+}
+
+// may says whether the caller may do something with customers of any type to whom they have no relation.
+func (s *Screens) may(caller account.Caller, a policies.Action) (bool, error) {
 	for _, t := range customer.Types {
-		ok, err := s.Policy.Allows(policies.Request{Roles: caller.Roles, Object: policies.ObjectCustomer, Kind: string(t), Action: policies.Create})
+		ok, err := s.Policy.Allows(policies.Request{Roles: caller.Roles, Object: policies.ObjectCustomer, Kind: string(t), Action: a})
 		if ok || err != nil {
 			return ok, err
 		}

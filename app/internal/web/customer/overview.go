@@ -1,6 +1,7 @@
 package customer
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"kontor/app/internal/web/text"
 	"kontor/app/internal/web/transaction"
 	saved "kontor/app/savedview"
+	"kontor/policies"
 )
 
 // overview is the data of the customer overview.
@@ -28,7 +30,9 @@ type overview struct {
 	NewView          string // address of the page that names the filter; "" if there is none
 	Next, Prev       string // addresses of the next and the previous page
 	Add              bool
-	Narrow           bool // a search or filter applies: an empty list means that nothing matches
+	Import           bool   // the person may import customers
+	Export           string // the query of the address of an export of this list; "" if the person may not export
+	Narrow           bool   // a search or filter applies: an empty list means that nothing matches
 	// AllWell says that no customer needs attention of all that may be seen, and nothing else was asked.
 	AllWell bool
 	// AllFound is the address of the business transactions that the same search finds, "" for people who may not see any.
@@ -67,6 +71,10 @@ func (s *Screens) listCustomers(c *fiber.Ctx) error {
 	if d.Add, err = s.mayAdd(c); err != nil {
 		return err
 	}
+	if d.Import, err = s.may(caller, policies.Import); err != nil {
+		return err
+	}
+	d.Import = d.Import && d.Add
 	all, err := s.seesAllCustomers(caller)
 	if err != nil {
 		return err
@@ -80,6 +88,12 @@ func (s *Screens) listCustomers(c *fiber.Ctx) error {
 	alone.Attention = false
 	d.AllWell = f.Attention && !alone.Narrow()
 	if d.Start, err = s.startOf(c, d); err != nil {
+		return err
+	}
+	if err := s.customers.MayExport(caller); err == nil {
+		_, query, _ := strings.Cut(URL(f, "", ""), "?")
+		d.Export = "?" + query
+	} else if !errors.Is(err, policies.ErrForbidden) {
 		return err
 	}
 	if page.Next != "" {

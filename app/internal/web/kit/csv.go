@@ -3,7 +3,6 @@ package kit
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"io"
 	"slices"
@@ -12,22 +11,32 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"kontor/app/internal/web/text"
 	"kontor/app/lang"
+	"kontor/app/spreadsheet"
 )
 
 // SendCSV answers with a CSV file that spreadsheets open without questions: UTF-8 with BOM, separated by ";" in German
 // and "," in English, as spreadsheets expect in each language. No cell is read as a formula (S40). The download is
 // recorded in the log.
 func (k *Kit) SendCSV(c *fiber.Ctx, of Download, name string, rows [][]string) error {
-	if err := k.noteDownload(c, of); err != nil {
+	if err := k.NoteDownload(c, of); err != nil {
 		return err
 	}
 	var b bytes.Buffer
-	f := k.newCSV(c, &b)
-	if err := f.write(rows); err != nil {
+	w, err := k.TableWriter(k.Text(c), &b, "csv", "")
+	if err != nil {
 		return err
 	}
-	k.attach(c, name)
+	for _, row := range rows {
+		if err := w.Write(row); err != nil {
+			return err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	k.NameFile(c, name, "csv")
 	return c.Send(b.Bytes())
 }
 
@@ -45,19 +54,19 @@ func (k *Kit) StreamCSV(c *fiber.Ctx, of Download, name string, head []string, n
 	if err != nil {
 		return err
 	}
-	if err := k.noteDownload(c, of); err != nil {
+	if err := k.NoteDownload(c, of); err != nil {
 		return err
 	}
-	k.attach(c, name)
+	k.NameFile(c, name, "csv")
 	if c.Method() == fiber.MethodHead {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(k.Ctx(c)), ExportTime)
 	to, from := io.Pipe()
-	f, id := k.newCSV(c, from), RequestID(c)
+	t, id := k.Text(c), RequestID(c)
 	go func() {
 		defer cancel()
-		err := Caught(func() error { return f.writeAll(ctx, head, first, next) })
+		err := Caught(func() error { return k.writeAll(ctx, t, from, slices.Concat([][]string{head}, first), next) })
 		if err != nil && !errors.Is(err, io.ErrClosedPipe) { // the browser may have closed it
 			k.Log.Warn("a file could not be sent", "request", id, "error", err)
 		}
@@ -67,67 +76,48 @@ func (k *Kit) StreamCSV(c *fiber.Ctx, of Download, name string, head []string, n
 	return nil
 }
 
-// attach sets the headers of a CSV file.
-func (k *Kit) attach(c *fiber.Ctx, name string) {
+// writeAll writes rows, and those that next returns.
+func (k *Kit) writeAll(ctx context.Context, t *text.Texts, to io.Writer, rows [][]string, next Rows) error {
+	w, err := k.TableWriter(t, to, "csv", "")
+	for ; err == nil && len(rows) > 0; rows, err = next(ctx) {
+		for _, row := range rows {
+			if err := w.Write(row); err != nil {
+				return err
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+// fileTypes are the media types of tables by the ending of their names.
+var fileTypes = map[string]string{
+	"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+// NameFile makes the answer a file with a name, with an ending of fileTypes.
+func (k *Kit) NameFile(c *fiber.Ctx, name, ending string) {
 	c.Vary(fiber.HeaderAcceptLanguage, fiber.HeaderCookie)
-	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
-	c.Set(fiber.HeaderContentDisposition, `attachment; filename="`+fileName(name)+`.csv"`)
+	c.Set(fiber.HeaderContentType, fileTypes[ending])
+	c.Set(fiber.HeaderContentDisposition, `attachment; filename="`+fileName(name)+"."+ending+`"`)
 }
 
-// csvFile writes a CSV file.
-type csvFile struct {
-	w       *csv.Writer
-	to      io.Writer
-	started bool
+// TableWriter writes a table with an ending of fileTypes, in the language of t. sheet is the name of a workbook's sheet.
+func (k *Kit) TableWriter(t *text.Texts, to io.Writer, ending, sheet string) (spreadsheet.Writer, error) {
+	if ending == "xlsx" {
+		return spreadsheet.WriteWorkbook(to, sheet)
+	}
+	return spreadsheet.WriteCSV(to, separator(t.Locale))
 }
 
-func (k *Kit) newCSV(c *fiber.Ctx, to io.Writer) *csvFile {
-	w := csv.NewWriter(to)
-	w.UseCRLF = true
-	if k.Text(c).Locale == lang.German {
-		w.Comma = ';'
+// separator is what spreadsheets expect between cells of CSV in a language.
+func separator(locale string) rune {
+	if locale == lang.German {
+		return ';'
 	}
-	return &csvFile{w: w, to: to}
-}
-
-func (f *csvFile) writeAll(ctx context.Context, head []string, rows [][]string, next Rows) (err error) {
-	for rows = slices.Concat([][]string{head}, rows); len(rows) > 0; {
-		if err := f.write(rows); err != nil {
-			return err
-		}
-		if rows, err = next(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// write writes rows; before the first of them, the byte order mark.
-func (f *csvFile) write(rows [][]string) error {
-	if !f.started {
-		f.started = true
-		if _, err := io.WriteString(f.to, "\ufeff"); err != nil {
-			return err
-		}
-	}
-	for _, row := range rows {
-		for i := range row {
-			row[i] = plainCell(row[i])
-		}
-		if err := f.w.Write(row); err != nil {
-			return err
-		}
-	}
-	f.w.Flush()
-	return f.w.Error()
-}
-
-// plainCell puts a quote in front of a value that a spreadsheet would run as a formula.
-func plainCell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
-		return "'" + s
-	}
-	return s
+	return ','
 }
 
 // fileName replaces every character that could have a meaning in a header or a file system.

@@ -49,12 +49,21 @@ func Take(wanted payload) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		kind, _, _ := strings.Cut(string(c.Request().Header.ContentType()), ";")
 		kind = strings.ToLower(strings.TrimSpace(kind))
-		if strings.HasPrefix(kind, "multipart/") && wanted != partsBody {
+		if strings.HasPrefix(kind, "multipart/") && wanted != PartsBody {
 			return ErrMediaType
 		}
 		body := c.Request().Body()
+		if wanted == PartsBody && kind == "multipart/form-data" {
+			form, file, err := parseParts(string(c.Request().Header.ContentType()), body)
+			if err != nil {
+				return err
+			}
+			c.Locals(formKey, form)
+			c.Locals(fileKey, file)
+			return c.Next()
+		}
 		switch {
-		case wanted != FormBody || len(body) == 0, c.Method() == fiber.MethodGet, c.Method() == fiber.MethodHead:
+		case wanted == RawBody, len(body) == 0, c.Method() == fiber.MethodGet, c.Method() == fiber.MethodHead:
 			return c.Next()
 		case kind != fiber.MIMEApplicationForm:
 			return ErrMediaType

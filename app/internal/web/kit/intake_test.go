@@ -26,8 +26,8 @@ func TestTaking(t *testing.T) {
 		kind  string
 		want  int
 	}{
-		{partsBody, "multipart/form-data; boundary=x", 200}, {RawBody, "multipart/form-data; boundary=x", 415}, {FormBody, "multipart/form-data; boundary=x", 415},
-		{RawBody, "application/json", 200}, {partsBody, "application/octet-stream", 200}, {FormBody, "application/json", 415},
+		{PartsBody, "multipart/form-data; boundary=x", 200}, {RawBody, "multipart/form-data; boundary=x", 415}, {FormBody, "multipart/form-data; boundary=x", 415},
+		{RawBody, "application/json", 200}, {PartsBody, "application/octet-stream", 415}, {FormBody, "application/json", 415},
 	} {
 		app := fiber.New(fiber.Config{DisablePreParseMultipartForm: true})
 		app.Post("/", Take(c.takes), func(c *fiber.Ctx) error { return c.Send(c.Request().Body()) })

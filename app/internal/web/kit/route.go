@@ -11,7 +11,7 @@ type payload int
 const (
 	FormBody  payload = iota // a form, and only as application/x-www-form-urlencoded
 	RawBody                  // bytes that the handler checks itself
-	partsBody                // multipart/form-data, which the handler reads as a stream
+	PartsBody                // a form with a file, as multipart/form-data, or one without it, as any other
 )
 
 // Route is one address: who may use it, and its handler. Tests go through the list of all routes.

@@ -26,9 +26,9 @@ type Download struct {
 	Subject    string
 }
 
-// noteDownload logs that a file is downloaded. It is called before the file is sent, so that no download is missing in
+// NoteDownload logs that a file is downloaded. It is called before the file is sent, so that no download is missing in
 // the log.
-func (k *Kit) noteDownload(c *fiber.Ctx, of Download) error {
+func (k *Kit) NoteDownload(c *fiber.Ctx, of Download) error {
 	if c.Method() == fiber.MethodHead { // HEAD sends no data
 		return nil
 	}

@@ -21,6 +21,7 @@ const (
 	requestIDKey
 	addressKey
 	formKey
+	fileKey
 	heldKey
 	wholeKey
 )
@@ -63,7 +64,7 @@ func SetSigned(c *fiber.Ctx, p *account.Signed) { c.Locals(signedKey, p) }
 // Forget removes the person, the language and the form from the request, so that it continues as the request of another
 // person.
 func Forget(c *fiber.Ctx) {
-	for _, key := range []localKey{signedKey, textKey, csrfKey, formKey} {
+	for _, key := range []localKey{signedKey, textKey, csrfKey, formKey, fileKey} {
 		c.Locals(key, nil)
 	}
 }

@@ -1,0 +1,62 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"kontor/app/internal/web/audit"
+	"kontor/app/internal/web/customerimport"
+	"kontor/app/internal/web/kit"
+	"kontor/app/internal/web/operation"
+)
+
+const (
+	// partsMargin is what a form with a file has besides the file, in bytes.
+	partsMargin = 64 << 10
+	// uploadTime is how long a file may take to arrive: 64 MB over a line with 2 Mbit/s.
+	uploadTime = 5 * time.Minute
+	// knownTime bounds the look at who uploads.
+	knownTime = 5 * time.Second
+)
+
+// bounds returns the limits of a request by its headers, before its body is read: of size and of time. A zero limit is that
+// of all requests. A file may only come from somebody who works for the firm. For everybody else the route has no
+// larger limits than others, so nobody can make this process keep large bodies in memory.
+func (s *Server) bounds(importMax int64) func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	return func(h *fasthttp.RequestHeader) (limits fasthttp.RequestConfig) {
+		path, _, _ := bytes.Cut(h.RequestURI(), []byte("?"))
+		switch string(path) {
+		case operation.BouncePath:
+			limits.MaxRequestBodySize = operation.MaxBounce
+		case customerimport.Path:
+			if string(h.Method()) == fiber.MethodPost && s.fromFirm(h) {
+				limits.MaxRequestBodySize, limits.ReadTimeout = int(importMax)+partsMargin, uploadTime
+			}
+		case customerimport.ExportCSV, customerimport.ExportWorkbook, audit.ExportPath:
+			limits.WriteTimeout = kit.ExportTime
+		}
+		return limits
+	}
+}
+
+// fromFirm says whether a request comes from somebody who works for the firm. A failure says no: the request is then
+// refused as too large, or by its handler.
+func (s *Server) fromFirm(h *fasthttp.RequestHeader) bool {
+	token := string(h.Cookie(s.SessionCookie()))
+	if token == "" {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), knownTime)
+	defer cancel()
+	p, err := s.accounts.AuthenticateInBackground(ctx, token)
+	return err == nil && p != nil && p.Account.Specialist
+}
+
+// isUpload says whether a request sends a file, for the words about one that is too large.
+func isUpload(c *fiber.Ctx) bool {
+	return c.Method() == fiber.MethodPost && kit.LocalPath(c.Path(), "") == customerimport.Path
+}

@@ -1,0 +1,2 @@
+DROP INDEX customer_reference;
+ALTER TABLE customer DROP COLUMN reference;

@@ -1,0 +1,2 @@
+DROP TABLE customer_import_chunk;
+DROP TABLE customer_import;
