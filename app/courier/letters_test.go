@@ -229,7 +229,7 @@ func TestColours(t *testing.T) {
 	layout, err := os.ReadFile("../../views/mail/layout.html.tmpl")
 	require.NoError(t, err)
 	const dark = "prefers-color-scheme: dark"
-	lightTokens, darkTokens, _ := strings.Cut(string(theme), dark)
+	lightTokens, darkTokens, _ := strings.Cut(string(theme), "color-mode(dark")
 	_, style, _ := strings.Cut(string(layout), "<style>")
 	style, _, _ = strings.Cut(style, "</style>")
 	lightRules, darkRules, _ := strings.Cut(style, dark)

@@ -30,7 +30,6 @@ import (
 	"kontor/app/customer"
 	"kontor/app/customerimport"
 	"kontor/app/handover"
-	auditpages "kontor/app/internal/web/audit"
 	"kontor/app/internal/web/client"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/operation"
