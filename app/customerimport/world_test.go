@@ -166,7 +166,6 @@ func cellsOf(t testing.TB, file []byte) (rows [][]string) {
 	}
 }
 
-
 // one reads an id.
 func (w *world) one(query string) (id uuid.UUID) {
 	w.Helper()
