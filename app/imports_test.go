@@ -78,7 +78,7 @@ var may = map[string]string{
 	"app/internal/web/access":         "app/access app/courier app/internal/web/customerpage app/internal/web/kit app/internal/web/text",
 	"app/internal/web/account":        "app/account app/handover app/internal/web/kit app/internal/web/signin app/internal/web/text app/secret app/preference",
 	"app/internal/web/approval":       "app/account app/approval app/internal/web/kit app/internal/web/policy app/policy policies",
-	"app/internal/web/savedview":      "app/internal/web/kit app/savedview",
+	"app/internal/web/savedview":      "app/account app/internal/web/kit app/preference app/savedview",
 	"app/internal/web/attention":      "app/attention app/internal/web/kit",
 	"app/internal/web/audit":          "app/audit app/internal/web/customerpage app/internal/web/kit app/internal/web/transaction app/store app/transaction policies app/access app/account app/customer app/fault app/handover app/internal/web/text app/lang",
 	"app/internal/web/authorisation":  "app/approval app/authorisation app/fault app/internal/web/access app/internal/web/customerpage app/internal/web/kit app/internal/web/text app/internal/web/transaction app/transaction policies",

@@ -17,6 +17,9 @@ type Name string
 const (
 	Theme   Name = "theme"   // the colours of pages
 	Density Name = "density" // how much room the rows of lists have
+	// The columns of lists, besides numbers and names.
+	CustomerColumns    Name = "customer_columns"
+	TransactionColumns Name = "transaction_columns"
 )
 
 // The values of Theme and Density. Further ones only the browser knows: with System it decides between light and dark.
@@ -52,6 +55,8 @@ func set(name Name, values, without []string) Entry {
 var entries = []Entry{
 	choice(Theme, System, Light, Dark),
 	choice(Density, Comfortable, Compact),
+	set(CustomerColumns, []string{"type", "city", "registered", "status", "changed"}, []string{"type", "city", "registered", "status"}),
+	set(TransactionColumns, []string{"kind", "due", "responsible", "status"}, []string{"kind", "due", "responsible", "status"}),
 }
 
 // All returns all preferences.

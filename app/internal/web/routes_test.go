@@ -165,6 +165,8 @@ var answers = map[string]string{
 	"POST /specialists/:id/sessions/:session/end":      "lnffofflfff",
 	"GET /views":                                       "lnooooolooo",
 	"POST /views":                                      "lnnnnnnlnnn",
+	"GET /views/columns":                               "lnnnnnnlnnn",
+	"POST /views/columns":                              "lnnnnnnlnnn",
 	"GET /views/new":                                   "lnnnnnnlnnn",
 	"POST /views/:id/remove":                           "lnnnnnnlnnn",
 	"POST /specialists/:id/sessions/end":               "lnffofflfff",

@@ -218,6 +218,8 @@ func composedClasses(t *testing.T) map[string][]string {
 		levels = append(levels, fmt.Sprintf("lv%d", l))
 	}
 	return map[string][]string{
+		"rows customers{{range .Without}} without-{{.}}{{end}}":          {"without-type", "without-city", "without-registered", "without-status", "without-changed"},
+		"rows transactions{{range .Without}} without-{{.}}{{end}}":       {"without-kind", "without-due", "without-responsible", "without-status"},
 		`field {{with .class}}{{.}}{{end}}{{if $wrong}} is-wrong{{end}}`: append(given(t, "class"), widths...),
 		`form-control{{with .inputclass}} {{.}}{{end}}`:                  given(t, "inputclass"),
 		`note{{with .tone}} {{.}}{{end}}`:                                given(t, "tone"),

@@ -85,7 +85,7 @@ func (w *world) typedInto(x things) map[string]url.Values {
 		"POST /specialists/:id/deactivate": nil, "POST /specialists/:id/deputies/:did/end": nil, "POST /specialists/:id/reactivate": nil,
 		"POST /specialists/:id/resend": nil, "POST /specialists/:id/try": nil, "POST /specialists/:id/sessions/:session/end": nil, "POST /specialists/:id/sessions/end": nil,
 		"POST /transaction-kinds/:key/move": nil, "POST /transaction-kinds/:key/reactivate": nil, "POST /transaction-kinds/:key/retire": nil,
-		"POST /transactions/:id/status": nil, "POST /views/:id/remove": nil,
+		"POST /transactions/:id/status": nil, "POST /views/:id/remove": nil, "POST /views/columns": nil,
 	}
 }
 

@@ -27,8 +27,10 @@ type overview struct {
 	Picks  *picks // nil in a fragment, which leaves the form as it is
 	// Searched and Picked are the parameters of the list's address besides those of the search and of the form.
 	Searched, Picked []text.Option
-	NewView          string // address of the page that names the filter; "" if there is none
-	Next, Prev       string // addresses of the next and the previous page
+	Without          []string // columns that the person has not chosen
+	ColumnsPath      string   // address of the page that chooses them
+	NewView          string   // address of the page that names the filter; "" if there is none
+	Next, Prev       string   // addresses of the next and the previous page
 	Add              bool
 	Import           bool   // the person may import customers
 	Export           string // the query of the address of an export of this list; "" if the person may not export
@@ -84,6 +86,7 @@ func (s *Screens) listCustomers(c *fiber.Ctx) error {
 		d.Empty.Hint, d.Empty.Next, d.Empty.Do, d.Empty.Icon = "customers.none_hint", "/customers/new", "customer.add", "plus"
 	}
 	d.Chips, d.Heads, d.NewView = chipsOf(f), headsOf(f), savedview.NewPath(saved.Customers, queryOf(URL(f, "", "")))
+	d.Without, d.ColumnsPath = s.views.Without(c, saved.Customers, strings.TrimPrefix(f.Sort, "-")), savedview.ColumnsPath(saved.Customers, queryOf(URL(f, "", "")))
 	alone := f
 	alone.Attention = false
 	d.AllWell = f.Attention && !alone.Narrow()

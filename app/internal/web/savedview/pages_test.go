@@ -16,8 +16,9 @@ func TestPagesRender(t *testing.T) {
 	}
 	form := kit.NewForm(map[string]string{"list": "customers", "query": "type=company", "shared": "1"})
 	kittest.Render(t, "savedview", map[string][]any{
-		"savedview/index": {[]listed{{savedview.Customers, links}, {savedview.Transactions, nil}}},
-		"savedview/new":   {newView{Form: form, Share: true, Back: "/customers"}, newView{Form: form}},
-		"savedview/links": {},
+		"savedview/index":   {[]listed{{savedview.Customers, links}, {savedview.Transactions, nil}}},
+		"savedview/new":     {newView{Form: form, Share: true, Back: "/customers"}, newView{Form: form}},
+		"savedview/links":   {},
+		"savedview/columns": {columnChoice{List: savedview.Customers, Columns: []column{{"type", true}, {"city", false}}, Back: "/customers"}},
 	})
 }

@@ -24,6 +24,8 @@ func (s *Screens) Routes() []kit.Route {
 	return []kit.Route{
 		kit.Get("/views", kit.Firm, s.list),
 		kit.Get("/views/new", kit.Firm, s.add),
+		kit.Get("/views/columns", kit.Firm, s.askColumns),
+		kit.Post("/views/columns", kit.Firm, s.chooseColumns),
 		kit.Post("/views", kit.Firm, s.save),
 		kit.Post("/views/:id/remove", kit.Firm, s.remove),
 	}
@@ -121,12 +123,25 @@ func (s *Screens) renderNew(c *fiber.Ctx, f *kit.Form, status int) error {
 	})
 }
 
+// listOf is the list that a form is about. A form that is only shown again, because it was refused, is about some list.
+func listOf(c *fiber.Ctx) (savedview.List, error) {
+	list := savedview.List(kit.Posted(c, "list"))
+	switch {
+	case slices.Contains(savedview.Lists, list):
+		return list, nil
+	case kit.HeldOf(c) != nil:
+		return savedview.Customers, nil
+	}
+	return "", savedview.ErrUnknown
+}
+
 func (s *Screens) save(c *fiber.Ctx) error {
 	f := kit.ReadForm(c, "list", "query", "name", "shared")
-	list := savedview.List(f.Values["list"])
-	if !slices.Contains(savedview.Lists, list) {
-		return savedview.ErrUnknown
+	list, err := listOf(c)
+	if err != nil {
+		return err
 	}
+	f.Values["list"] = string(list)
 	v := savedview.View{Name: f.Values["name"], Query: f.Values["query"], Shared: f.Values["shared"] != ""}
 	if err := s.views.Save(s.Ctx(c), s.Caller(c), list, v); err != nil {
 		if status, ok := s.Complain(c, f, err); ok {

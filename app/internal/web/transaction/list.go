@@ -76,9 +76,12 @@ type transactionList struct {
 	Next     string        // addresses of the next and the previous page
 	Prev     string
 	Views    []savedview.Link
-	NewView  string // address of the page that names the filter; "" if there is none
-	Add      bool   // the caller may add a transaction for the customer
-	Empty    kit.Empty
+	Without  []string // columns that the person has not chosen
+	// ColumnsPath is the address of the page that chooses them; "" in the list of one customer.
+	ColumnsPath string
+	NewView     string // address of the page that names the filter; "" if there is none
+	Add         bool   // the caller may add a transaction for the customer
+	Empty       kit.Empty
 }
 
 // group is a part of a list.
@@ -169,7 +172,9 @@ func (s *Screens) renderTransactions(c *fiber.Ctx, d transactionList, v kit.View
 			}
 		}
 	}
+	d.Without = s.views.Without(c, saved.Transactions, "")
 	if _, query, _ := strings.Cut(d.url("", ""), "?"); d.Customer == nil {
+		d.ColumnsPath = savedview.ColumnsPath(saved.Transactions, query)
 		d.NewView = savedview.NewPath(saved.Transactions, query)
 	}
 	any := text.Option{Value: "", Text: s.Say(c, "filter.any")}
