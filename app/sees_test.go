@@ -116,13 +116,13 @@ func (f *seeing) customerWith(transactions ...string) {
 	}
 }
 
-// option is the value of the checkbox whose label begins with name.
+// option is the value of the checkbox whose label has the name.
 func (f *seeing) option(p *page, name string) string {
 	f.t.Helper()
 	value := ""
 	p.Find("label").EachWithBreak(func(_ int, l *goquery.Selection) bool {
-		if strings.HasPrefix(strings.TrimSpace(l.Text()), name) {
-			value = p.Find(fmt.Sprintf("[id=%q]", l.AttrOr("for", ""))).AttrOr("value", "")
+		if strings.Contains(l.Text(), name) {
+			value = p.Find(fmt.Sprintf("[id=%q]", l.AttrOr("for", ""))).AddSelection(l.Find("input")).AttrOr("value", "")
 		}
 		return value == ""
 	})
