@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -34,6 +35,7 @@ func (s *Service) read(c account.Caller, r reader, rows []spreadsheet.Row) ([]ju
 		if err := s.readRow(c, r, row, &list[i]); err != nil {
 			return nil, err
 		}
+		runtime.Gosched() // a request that waits for a processor goes first
 	}
 	return list, nil
 }

@@ -186,6 +186,12 @@ func TestKilled(t *testing.T) {
 	})
 }
 
+// TestPanicAhead: a panic while rows are read ahead is an error of the job, not the end of the process.
+func TestPanicAhead(t *testing.T) {
+	next := <-(&Service{}).prepare(t.Context(), account.Caller{}, record{Chunks: 1})
+	assert.ErrorContains(t, next.err, "panic")
+}
+
 // TestCheckGoesOn: a check that goes on in another process knows the rows above.
 func TestCheckGoesOn(t *testing.T) {
 	each(t, func(w *world) {

@@ -82,7 +82,12 @@ func (s *Service) prepare(ctx context.Context, c account.Caller, r record) <-cha
 	go func() {
 		defer close(chunks)
 		for n := r.NextChunk; n < min(r.NextChunk+importChunks, r.Chunks); n++ {
-			next := s.readChunk(ctx, c, r, n)
+			var next ready
+			err := fault.Caught(func() error {
+				next = s.readChunk(ctx, c, r, n)
+				return next.err
+			})
+			next.err = err
 			select {
 			case chunks <- next:
 			case <-ctx.Done():

@@ -3,7 +3,6 @@ package customerimport
 import (
 	"context"
 	"errors"
-	"io"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
@@ -14,7 +13,6 @@ import (
 	"kontor/app/customer"
 	"kontor/app/job"
 	"kontor/app/secret"
-	"kontor/app/spreadsheet"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -61,7 +59,7 @@ type Service struct {
 }
 
 // chunkRows is so few that adding a chunk holds SQLite's write lock no longer than a person notices.
-const chunkRows = 200
+const chunkRows = 500
 
 // New makes the service. It registers its jobs.
 func New(o Options) *Service {
@@ -114,164 +112,6 @@ func (s *Service) load(ctx context.Context, db bun.IDB, c account.Caller, id uui
 	}
 	return r, err
 }
-
-// --- uploading --------------------------------------------------------------------------------------------------
-
-// uploadChunks is how many chunks are written in one tx.
-const uploadChunks = 10
-
-// Upload takes a file: a CSV file or an Excel workbook, with headers in its first row. Its columns are mapped by their
-// headers. Files of the caller that wait for a decision are given up. Errors: Forbidden; those of package spreadsheet,
-// ErrEmpty, ErrHeaders.
-func (s *Service) Upload(ctx context.Context, c account.Caller, file []byte) (imp Import, err error) {
-	if err := s.require(c); err != nil {
-		return Import{}, err
-	}
-	table, closed, err := spreadsheet.Open(file)
-	if err != nil {
-		return Import{}, err
-	}
-	defer func() { err = errors.Join(err, closed()) }()
-	columns, err := headersOf(table)
-	if err != nil {
-		return Import{}, err
-	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return Import{}, err
-	}
-	now := s.o.Now()
-	until := now.Add(Life)
-	r := record{ID: id, State: uploading, RequestedBy: c.ID, RequestedAt: now, EraseAt: &until}
-	if err := s.begin(ctx, r); err != nil {
-		return Import{}, err
-	}
-	if err := s.stage(ctx, &r, table, columns); err != nil {
-		ctx := context.WithoutCancel(ctx)
-		return Import{}, errors.Join(err, s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.drop(ctx, tx, r.ID) }))
-	}
-	return s.Get(ctx, c, id)
-}
-
-// uploading is the state of an import whose rows are not all there. Nobody sees it: a process that dies meanwhile leaves
-// it, and its rows are erased like those of others.
-const uploading State = "uploading"
-
-// headersOf reads the first row that is not empty.
-func headersOf(table spreadsheet.Reader) ([]Column, error) {
-	for {
-		row, err := table.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil, ErrEmpty
-		case err != nil:
-			return nil, err
-		case row.Problem == spreadsheet.Columns:
-			return nil, spreadsheet.ErrColumns
-		case row.Problem != "":
-			return nil, ErrHeaders
-		case !row.Empty():
-			return guess(row.Cells), nil
-		}
-	}
-}
-
-// begin writes an import and gives up those of the same person that wait.
-func (s *Service) begin(ctx context.Context, r record) error {
-	return s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		var waiting []record
-		err := tx.NewSelect().Model(&waiting).Column("id").Where("requested_by = ?", r.RequestedBy).
-			Where("state IN (?)", bun.List([]State{Mapping, Checked})).Scan(ctx)
-		if err != nil {
-			return err
-		}
-		for _, w := range waiting {
-			if err := s.cancelled(ctx, tx, w.ID); err != nil {
-				return err
-			}
-		}
-		_, err = tx.NewInsert().Model(&r).Exec(ctx)
-		return err
-	})
-}
-
-// stage writes the rows of a file. Empty ones are left out.
-func (s *Service) stage(ctx context.Context, r *record, table spreadsheet.Reader, columns []Column) error {
-	var chunks []chunk
-	var rows []spreadsheet.Row
-	full := func() error {
-		sealed, err := s.seal(sealedRows, rows)
-		chunks = append(chunks, chunk{ImportID: r.ID, Number: r.Chunks, Cells: sealed})
-		r.Chunks, r.TotalRows, rows = r.Chunks+1, r.TotalRows+int64(len(rows)), rows[:0]
-		return err
-	}
-	for {
-		row, err := table.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if row.Empty() {
-			continue
-		}
-		if r.TotalRows == 0 {
-			exemplify(columns, row.Cells)
-		}
-		if rows = append(rows, row); len(rows) < s.chunk {
-			continue
-		}
-		if err := full(); err != nil {
-			return err
-		}
-		if len(chunks) == uploadChunks {
-			if err := s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return store.InsertAll(ctx, tx, chunks) }); err != nil {
-				return err
-			}
-			chunks = nil
-		}
-	}
-	if len(rows) > 0 {
-		if err := full(); err != nil {
-			return err
-		}
-	}
-	if r.TotalRows == 0 {
-		return ErrEmpty
-	}
-	var err error
-	if r.Columns, err = s.seal(sealedColumns, columns); err != nil {
-		return err
-	}
-	return s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := store.InsertAll(ctx, tx, chunks); err != nil {
-			return err
-		}
-		return advance(ctx, tx, *r, func(q *bun.UpdateQuery) {
-			q.Set("state = ?", Mapping).Set("columns = ?", r.Columns).Set("chunks = ?", r.Chunks).Set("total_rows = ?", r.TotalRows)
-		})
-	})
-}
-
-// exemplify notes the first value of each column.
-func exemplify(columns []Column, cells []string) {
-	for i, c := range cells {
-		if i < len(columns) && columns[i].Example == "" {
-			columns[i].Example = cut(c)
-		}
-	}
-}
-
-// cut shortens a value that is only to be recognised.
-func cut(s string) string {
-	if r := []rune(s); len(r) > 60 {
-		return string(r[:60]) + "…"
-	}
-	return s
-}
-
-// --- going on ---------------------------------------------------------------------------------------------------
 
 // Check maps the columns and begins to check the rows. Errors: Forbidden, ErrNotFound; ErrState; Invalid as from mapped.
 func (s *Service) Check(ctx context.Context, c account.Caller, id uuid.UUID, chosen []string) error {
@@ -417,8 +257,6 @@ func (s *Service) Erase(ctx context.Context) error {
 	return nil
 }
 
-// --- looking ----------------------------------------------------------------------------------------------------
-
 // Get returns an import of the caller. Errors: Forbidden, ErrNotFound.
 func (s *Service) Get(ctx context.Context, c account.Caller, id uuid.UUID) (Import, error) {
 	r, err := s.load(ctx, s.o.DB, c, id)
@@ -460,146 +298,4 @@ func (s *Service) shown(r record) Import {
 
 func (s *Service) columns(r record) (columns []Column, err error) {
 	return columns, s.open(sealedColumns, r.Columns, &columns)
-}
-
-// PageSize is how many rows a page of verdicts has.
-const PageSize = 50
-
-// Page is a page of rows with their verdicts.
-type Page struct {
-	Lines       []Line
-	From, Total int64 // the number of the first one, from 1 on, and of all
-	More        bool
-}
-
-// Verdicts returns a page of the rows of an import that was checked, beginning with the number from (0 is the first),
-// restricted to a verdict ("": all). Errors: Forbidden, ErrNotFound.
-func (s *Service) Verdicts(ctx context.Context, c account.Caller, id uuid.UUID, only Verdict, from int64) (p Page, err error) {
-	r, err := s.load(ctx, s.o.DB, c, id)
-	if err != nil {
-		return p, err
-	}
-	chunks, err := outline(ctx, s.o.DB, id, "counts")
-	if err != nil {
-		return p, err
-	}
-	of := func(n counts) (sum int64) {
-		for v, k := range n {
-			if only == "" || v == only {
-				sum += k
-			}
-		}
-		return sum
-	}
-	var wanted []int // the chunks that the page shows some of
-	skip := int64(-1)
-	for _, ch := range chunks {
-		n := of(parseCounts(ch.Counts))
-		if n > 0 && p.Total+n > from && p.Total < from+PageSize {
-			if skip < 0 {
-				skip = from - p.Total
-			}
-			wanted = append(wanted, ch.Number)
-		}
-		p.Total += n
-	}
-	p.From, p.More = from+1, from+PageSize < p.Total
-	for _, number := range wanted {
-		lines, err := s.lines(ctx, r, number)
-		if err != nil {
-			return Page{}, err
-		}
-		for _, l := range lines {
-			switch {
-			case only != "" && l.Verdict != only:
-			case skip > 0:
-				skip--
-			case len(p.Lines) < PageSize:
-				p.Lines = append(p.Lines, l)
-			}
-		}
-	}
-	return p, s.identify(ctx, c, p.Lines)
-}
-
-// lines returns the rows of a chunk with their verdicts.
-func (s *Service) lines(ctx context.Context, r record, number int) ([]Line, error) {
-	chunks, err := chunksAt(ctx, s.o.DB, r.ID, number, 1)
-	if err != nil || len(chunks) == 0 || chunks[0].Number != number {
-		return nil, err
-	}
-	columns, err := s.columns(r)
-	if err != nil {
-		return nil, err
-	}
-	marks, rows, err := s.opened(chunks[0])
-	if err != nil {
-		return nil, err
-	}
-	lines := make([]Line, len(marks))
-	for i, m := range marks {
-		lines[i].Mark = m
-		if i < len(rows) {
-			lines[i].Cells = rows[i].Cells
-			lines[i].Values = reader{columns}.values(rows[i].Cells)
-			c := reader{columns}.read(rows[i].Cells)
-			lines[i].Name = customer.Customer{Type: c.draft.Type, Data: c.draft.Data}.Name()
-		}
-	}
-	return lines, nil
-}
-
-// opened returns the verdicts and the rows of a chunk, as far as they are not erased.
-func (s *Service) opened(ch chunk) (marks []Mark, rows []spreadsheet.Row, err error) {
-	if err := s.open(sealedMarks, ch.Verdicts, &marks); err != nil {
-		return nil, nil, err
-	}
-	return marks, rows, s.open(sealedRows, ch.Cells, &rows)
-}
-
-// identify adds the customers that the caller may read.
-func (s *Service) identify(ctx context.Context, c account.Caller, lines []Line) error {
-	var ids []uuid.UUID
-	for _, l := range lines {
-		ids = append(ids, l.Customers...)
-	}
-	known, err := s.o.Customers.Rows(ctx, c, ids)
-	if err != nil {
-		return err
-	}
-	for i := range lines {
-		for _, id := range lines[i].Customers {
-			if row, may := known[id]; may {
-				lines[i].Known = append(lines[i].Known, row)
-			}
-		}
-	}
-	return nil
-}
-
-// Each calls f for each row with its verdict, in the order of the file. Errors: Forbidden, ErrNotFound; those of f.
-func (s *Service) Each(ctx context.Context, c account.Caller, id uuid.UUID, f func(columns []Column, l Line) error) error {
-	r, err := s.load(ctx, s.o.DB, c, id)
-	if err != nil {
-		return err
-	}
-	columns, err := s.columns(r)
-	if err != nil {
-		return err
-	}
-	for number := range r.Chunks {
-		lines, err := s.lines(ctx, r, number)
-		if err != nil {
-			return err
-		}
-		if err := s.identify(ctx, c, lines); err != nil {
-			return err
-		}
-		for _, l := range lines {
-			if err := f(columns, l); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -95,7 +95,9 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 			busyTimeout, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 			// bytes of a deleted customer are overwritten, not just unlinked
 			"secure_delete(1)",
-			cacheSize, "temp_store(MEMORY)", "mmap_size(0)", "wal_autocheckpoint(1000)",
+			cacheSize, "temp_store(MEMORY)", "mmap_size(0)",
+			// pages: many txs that change the same pages write them to the database once
+			"wal_autocheckpoint(4000)",
 		},
 	}
 	// A # or ? in the path would end the path of the URI, and another file would be opened.

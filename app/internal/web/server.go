@@ -29,6 +29,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/customerimport"
+	"kontor/app/fault"
 	"kontor/app/handover"
 	"kontor/app/internal/web/client"
 	"kontor/app/internal/web/kit"
@@ -215,7 +216,7 @@ func (s *Server) trace(c *fiber.Ctx) error {
 }
 
 // proceed runs the next handlers and turns a panic into an error.
-func proceed(c *fiber.Ctx) error { return kit.Caught(c.Next) }
+func proceed(c *fiber.Ctx) error { return fault.Caught(c.Next) }
 
 // name gives a request its id.
 func name(c *fiber.Ctx) {

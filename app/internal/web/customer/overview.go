@@ -23,7 +23,7 @@ type overview struct {
 	Filter customer.Filter
 	Page   customer.Page
 	Chips  []chip
-	Heads  []columnHead
+	Heads  []kit.Column
 	Picks  *picks // nil in a fragment, which leaves the form as it is
 	// Searched and Picked are the parameters of the list's address besides those of the search and of the form.
 	Searched, Picked []text.Option
@@ -53,13 +53,6 @@ type picks struct {
 type chip struct {
 	Text, Href string
 	Current    bool
-}
-
-// columnHead is the head of a column.
-type columnHead struct {
-	Text       string
-	Low        bool   // there is room for it only in a wide window
-	Href, Sort string // Sort: ascending, descending or none, for aria-sort; "" if the column has no order
 }
 
 func (s *Screens) listCustomers(c *fiber.Ctx) error {
@@ -286,14 +279,14 @@ var columns = []struct {
 }
 
 // headsOf makes the heads of the columns. Clicking the active column reverses its order.
-func headsOf(f customer.Filter) []columnHead {
+func headsOf(f customer.Filter) []kit.Column {
 	in := f.Sort
 	if in == "" {
 		in = "name"
 	}
-	var heads []columnHead
+	var heads []kit.Column
 	for _, column := range columns {
-		h := columnHead{Text: column.id, Low: column.low}
+		h := kit.Column{Text: column.id, Low: column.low}
 		if column.sort != "" {
 			g := f
 			h.Sort, g.Sort = "none", column.sort

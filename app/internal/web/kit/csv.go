@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"kontor/app/fault"
 	"kontor/app/internal/web/text"
 	"kontor/app/lang"
 	"kontor/app/spreadsheet"
@@ -43,21 +44,38 @@ func (k *Kit) SendCSV(c *fiber.Ctx, of Download, name string, rows [][]string) e
 // ExportTime limits how long a file that is made while it is sent may take.
 const ExportTime = 15 * time.Minute
 
+// Table is a file with a table: Ending is one of fileTypes, and Sheet is the name of a workbook's sheet.
+type Table struct{ Name, Ending, Sheet string }
+
 // Rows returns the next rows of a file, none at the end.
 type Rows func(ctx context.Context) ([][]string, error)
 
-// StreamCSV is SendCSV for a file of any length: next is called for more rows as they are sent, and after the request has
-// returned, so it may use nothing of c. If it fails, the connection is cut, so that the browser does not take the beginning
-// of a file for the whole. The server must give the route ExportTime for its answer.
+// StreamCSV is SendCSV for a file of any length: next is called for more rows as they are sent, as write of Stream.
 func (k *Kit) StreamCSV(c *fiber.Ctx, of Download, name string, head []string, next Rows) error {
 	first, err := next(k.Ctx(c))
 	if err != nil {
 		return err
 	}
+	return k.Stream(c, of, Table{Name: name, Ending: "csv"}, func(ctx context.Context, w spreadsheet.Writer) (err error) {
+		for rows := slices.Concat([][]string{head}, first); err == nil && len(rows) > 0; rows, err = next(ctx) {
+			for _, row := range rows {
+				if err := w.Write(row); err != nil {
+					return err
+				}
+			}
+		}
+		return err
+	})
+}
+
+// Stream answers with a file of any length, and records the download in the log. write is called while the file is sent
+// and after the request has returned, so it may use nothing of c. If it fails, the connection is cut, so that the browser
+// does not take the beginning of a file for the whole. The server must give the route ExportTime for its answer.
+func (k *Kit) Stream(c *fiber.Ctx, of Download, table Table, write func(ctx context.Context, w spreadsheet.Writer) error) error {
 	if err := k.NoteDownload(c, of); err != nil {
 		return err
 	}
-	k.NameFile(c, name, "csv")
+	k.NameFile(c, table.Name, table.Ending)
 	if c.Method() == fiber.MethodHead {
 		return nil
 	}
@@ -66,7 +84,16 @@ func (k *Kit) StreamCSV(c *fiber.Ctx, of Download, name string, head []string, n
 	t, id := k.Text(c), RequestID(c)
 	go func() {
 		defer cancel()
-		err := Caught(func() error { return k.writeAll(ctx, t, from, slices.Concat([][]string{head}, first), next) })
+		err := fault.Caught(func() error {
+			w, err := k.TableWriter(t, from, table.Ending, table.Sheet)
+			if err != nil {
+				return err
+			}
+			if err := write(ctx, w); err != nil {
+				return err
+			}
+			return w.Close()
+		})
 		if err != nil && !errors.Is(err, io.ErrClosedPipe) { // the browser may have closed it
 			k.Log.Warn("a file could not be sent", "request", id, "error", err)
 		}
@@ -74,22 +101,6 @@ func (k *Kit) StreamCSV(c *fiber.Ctx, of Download, name string, head []string, n
 	}()
 	c.Context().SetBodyStream(to, -1)
 	return nil
-}
-
-// writeAll writes rows, and those that next returns.
-func (k *Kit) writeAll(ctx context.Context, t *text.Texts, to io.Writer, rows [][]string, next Rows) error {
-	w, err := k.TableWriter(t, to, "csv", "")
-	for ; err == nil && len(rows) > 0; rows, err = next(ctx) {
-		for _, row := range rows {
-			if err := w.Write(row); err != nil {
-				return err
-			}
-		}
-	}
-	if err != nil {
-		return err
-	}
-	return w.Close()
 }
 
 // fileTypes are the media types of tables by the ending of their names.

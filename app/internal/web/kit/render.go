@@ -4,13 +4,12 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"html/template"
-	"runtime/debug"
 
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/account"
+	"kontor/app/fault"
 	"kontor/app/internal/web/static"
 	"kontor/app/internal/web/text"
 	"kontor/app/store"
@@ -291,26 +290,15 @@ func (k *Kit) TextsIn(locale string) *text.Texts { return k.templates[locale].Te
 
 // Search is the search field of the frame.
 type Search struct {
-	Path        string        // address that it sends the search to
-	Target      string        // element that it fills while somebody types; "" is the sheet below it
-	Label, Hint string        // text ids
-	Query       string        // its current value
-	Rest        []text.Option // the other parameters of the list's address, name and value
-}
-
-// Caught runs f and turns a panic into an error, so that a panic does not end the process for all users.
-func Caught(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return f()
+	Path        string // address that it sends the search to
+	Target      string // element that it fills while somebody types; "" is the sheet below it
+	Label, Hint string // text ids
+	Query       string // its current value
 }
 
 // Beside runs f at the same time as the rest of a request. wait returns the error of f when f has ended.
 func Beside(f func() error) (wait func() error) {
 	done := make(chan error, 1)
-	go func() { done <- Caught(f) }()
+	go func() { done <- fault.Caught(f) }()
 	return func() error { return <-done }
 }

@@ -67,7 +67,7 @@ type transactionList struct {
 	Filter   transaction.Filter
 	Page     transaction.Page
 	Groups   []group
-	Heads    []columnHead
+	Heads    []kit.Column
 	Kinds    []text.Option
 	Statuses []text.Option
 	Dues     []text.Option
@@ -88,15 +88,6 @@ type transactionList struct {
 type group struct {
 	Name transaction.Group // "": the list has no parts
 	Rows []listRow
-}
-
-// columnHead is the head of a column.
-type columnHead struct {
-	Text string
-	Low  bool // there is room for it only in a wide window
-	// Href is the address of the list in the order of the column, "" if there is none. Sort is ascending, descending or none,
-	// for aria-sort.
-	Href, Sort string
 }
 
 // listRow is what a row of a list shows, the same for everybody. It is the key under which the rendered row is kept, so it
@@ -225,8 +216,8 @@ func (s *Screens) groups(c *fiber.Ctx, d transactionList, kinds []transaction.Ki
 }
 
 // headsOf makes the heads of the columns. The list of all transactions can be sorted by number and by due date.
-func headsOf(d transactionList) []columnHead {
-	number, due := columnHead{Text: "customers.number"}, columnHead{Text: "field.due"}
+func headsOf(d transactionList) []kit.Column {
+	number, due := kit.Column{Text: "customers.number"}, kit.Column{Text: "field.due"}
 	if d.Customer == nil && d.Filter.Query == "" && d.Filter.Customer == "" {
 		asc := d
 		asc.Sort = ""
@@ -239,7 +230,7 @@ func headsOf(d transactionList) []columnHead {
 			number.Sort = "descending"
 		}
 	}
-	return []columnHead{
+	return []kit.Column{
 		number, {Text: "field.name"}, {Text: "field.kind", Low: true}, due, {Text: "field.responsible"}, {Text: "field.status"},
 	}
 }
