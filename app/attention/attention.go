@@ -72,6 +72,18 @@ type Invitation struct {
 	Customer      Owner
 }
 
+// Field is the field of the access that has to be corrected before a further invitation makes sense: "email", "mobile", or ""
+// if none is wrong.
+func (i Invitation) Field() string {
+	switch i.Reason {
+	case MailFailed:
+		return "email"
+	case CodeFailed:
+		return "mobile"
+	}
+	return ""
+}
+
 // OverdueTransaction is an overdue transaction.
 type OverdueTransaction struct {
 	ID       uuid.UUID
@@ -94,6 +106,7 @@ type Part struct {
 	NoWorker    time.Time // when a process that sends messages was last seen; zero while one runs
 	Channels    []courier.Trouble
 	Invitations []Invitation
+	Corrects    bool // the caller may correct the accesses of Invitations
 	Customers   []Owner
 	Overdue     []OverdueTransaction
 	More        bool   // the section has more entries than these

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -79,11 +80,38 @@ func TestSectionsAreFacts(t *testing.T) {
 			for _, section := range []Section{Invitations, Accesses} {
 				assert.ElementsMatch(w, w.facts(section, w.anna), w.all(w.anna, section), "seed %d, step %d: %s of Anna", seed, step, section)
 			}
+			if step%10 == 9 {
+				for _, who := range []account.Caller{w.anna, w.ben, w.uta} {
+					w.compareOverview(who)
+				}
+			}
 			if w.Failed() {
 				return
 			}
 		}
 	})
+}
+
+// compareOverview compares the overview's customers that need attention with the page: for whoever may act on some, they are
+// the same customers.
+func (w *world) compareOverview(who account.Caller) {
+	w.Helper()
+	seen := map[string]bool{}
+	for _, section := range []Section{Invitations, Administrators, Accesses} {
+		for _, name := range w.all(who, section) {
+			seen[name] = true
+		}
+	}
+	for _, sort := range []string{"", "changed", "-number"} {
+		p, err := w.o.Customers.List(w.Ctx, who, customer.Filter{Attention: true, Sort: sort})
+		w.Must(err)
+		names := make([]string, len(p.Rows))
+		for i, r := range p.Rows {
+			names[i] = r.Name
+		}
+		assert.ElementsMatch(w, slices.Collect(maps.Keys(seen)), names, "%s, sorted by %q: the overview has", who.Name, sort)
+		assert.Equal(w, len(seen), p.Count, "%s: the overview counts", who.Name)
+	}
 }
 
 // furnish makes one of everything at Anna's customers, one at Ben's, and an orphan.
@@ -142,6 +170,7 @@ func TestWhoSeesWhat(t *testing.T) {
 		deputy := w.ben
 		deputy.For = []uuid.UUID{w.anna.ID}
 		assert.Len(w, w.seen(deputy), 7, "as Anna's deputy Ben sees")
+		w.compareOverview(deputy)
 		w.Exec(`UPDATE account SET active = FALSE WHERE id = ?`, w.anna.ID)
 		for _, name := range []string{"Frist AG", "Spät AG"} {
 			var id uuid.UUID

@@ -95,9 +95,9 @@ var permissions = map[Section]policies.Permission{
 	Rights:         {Object: policies.ObjectPolicy, Action: policies.Manage},
 	Sending:        {Object: policies.ObjectQueue, Action: policies.Read},
 	Channels:       {Object: policies.ObjectQueue, Action: policies.Read},
-	Invitations:    {Object: policies.ObjectAccess, Action: policies.Resend},
-	Administrators: {Object: policies.ObjectAuthorisation, Action: policies.Manage},
-	Accesses:       {Object: policies.ObjectAccess, Action: policies.Create},
+	Invitations:    customer.Acts[customer.OpenInvitation],
+	Administrators: customer.Acts[customer.NoAdministrator],
+	Accesses:       customer.Acts[customer.NoAccess],
 	Overdue:        {Object: policies.ObjectTransaction, Action: policies.Process},
 }
 
@@ -125,6 +125,16 @@ func (s *Service) permitted(c account.Caller) (bool, error) {
 func (s *Service) scope(c account.Caller, section Section) (policies.Scope, error) {
 	w := permissions[section]
 	return s.o.Decider.Scope(c.Roles, w.Object, w.Action)
+}
+
+// corrects says whether the caller may correct every access that they may invite again.
+func (s *Service) corrects(c account.Caller) (bool, error) {
+	corrects, err := s.o.Decider.Scope(c.Roles, policies.ObjectAccess, policies.Update)
+	if err != nil || corrects.Everything() {
+		return err == nil, err
+	}
+	invites, err := s.scope(c, Invitations)
+	return corrects.Equal(invites), err
 }
 
 // require returns policies.ErrForbidden when the page is not for the caller.

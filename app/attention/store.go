@@ -205,6 +205,9 @@ func (s *Service) part(ctx context.Context, c account.Caller, section Section, a
 		return p, err
 	}
 	q, nothing, err := s.query(ctx, c, section)
+	if err == nil && section == Invitations {
+		p.Corrects, err = s.corrects(c)
+	}
 	if err != nil || nothing {
 		return p, err
 	}

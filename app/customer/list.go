@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
 
 	"kontor/app/account"
 	"kontor/app/listing"
@@ -57,6 +58,9 @@ func (s *Service) overview(c account.Caller, f Filter) (*overview, error) {
 	if err := l.administered(c); err != nil {
 		return nil, err
 	}
+	if err := l.acting(c); err != nil {
+		return nil, err
+	}
 	l.facets = l.facetsOf(l.filter)
 	return l, nil
 }
@@ -85,6 +89,40 @@ func (l *overview) administered(c account.Caller) error {
 		return policies.ErrForbidden
 	case known.where != nil:
 		l.scope.where = store.All(l.scope.where, known.where)
+	}
+	return nil
+}
+
+// acting leaves of the customers that need attention those on which the caller may act, so that the list agrees with the page
+// Needs attention. Who may act on none of them, for whom that page is not, sees all of them.
+func (l *overview) acting(c account.Caller) error {
+	if !l.filter.Attention {
+		return nil
+	}
+	var acts []store.Condition
+	all, own := true, true
+	for _, need := range Needs {
+		compiled, err := l.decider.Scope(c.Roles, Acts[need].Object, Acts[need].Action)
+		if err != nil {
+			return err
+		}
+		if compiled.Nothing() {
+			all = false
+			continue
+		}
+		sc, err := l.scopeOf(c, Acts[need])
+		if err != nil {
+			return err
+		}
+		all, own = all && sc.where == nil, own && !compiled.Unrelated() && compiled.Matters() == policies.Administrator
+		acts = append(acts, store.All(bun.SafeQuery(`customer.? <= ?`, bun.Ident(string(need)), l.now), store.All(sc.where)))
+	}
+	if all || len(acts) == 0 {
+		return nil
+	}
+	l.scope.where = store.All(l.scope.where, store.Any(acts...))
+	if own && len(c.Persons()) == 1 && l.filter.Administrator == "" {
+		l.administrator = c.ID // this follows from the condition, and few customers are quickly found by it
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func typed(query string) []string {
 }
 
 func (m model) matches(f Filter) bool {
-	if f.Type != "" && m.Type != f.Type || f.Attention && !m.attention || f.Status != "" && m.status != f.Status {
+	if f.Type != "" && m.Type != f.Type || f.Attention && (!m.attention || !m.own) || f.Status != "" && m.status != f.Status {
 		return false
 	}
 	if f.City != "" && store.Fold(f.City) != store.Fold(m.City) || f.Administrator == Me && !m.own || f.Administrator == Nobody && !m.none {

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
+
+	"kontor/policies"
 )
 
 // Need is one kind of reason why a customer needs attention. Its value is the column of the table customer that says
@@ -16,6 +18,16 @@ const (
 	NoAccess        Need = "no_access_since"        // nobody has, or had, access
 	OpenInvitation  Need = "invitation_at"          // the mail or SMS failed, the link expires, or the reminder period ends
 )
+
+// Needs lists them.
+var Needs = []Need{NoAdministrator, NoAccess, OpenInvitation}
+
+// Acts says which permission acting on a need takes: inviting again, determining an administrator, adding an access.
+var Acts = map[Need]policies.Permission{
+	OpenInvitation:  {Object: policies.ObjectAccess, Action: policies.Resend},
+	NoAdministrator: {Object: policies.ObjectAuthorisation, Action: policies.Manage},
+	NoAccess:        {Object: policies.ObjectAccess, Action: policies.Create},
+}
 
 // needIndexes are the indexes of the needs, for SQLite, which has no statistics to choose an index.
 var needIndexes = map[Need]string{

@@ -263,9 +263,10 @@ func TestTouch(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		cu := w.add(w.anna, Person, anna(), "first@example.org")
+		who := w.anna
 		found := func(f Filter) int {
 			t.Helper()
-			p, err := w.List(ctx, w.anna, f)
+			p, err := w.List(ctx, who, f)
 			require.NoError(t, err)
 			return p.Count
 		}
@@ -285,6 +286,8 @@ func TestTouch(t *testing.T) {
 		assert.Equal(t, 0, found(Filter{Query: "first"}), "the change of the access was not taken over")
 		w.Exec(`DELETE FROM customer_administrator WHERE customer_id = ?`, cu.ID)
 		w.touch(cu.ID)
+		assert.Equal(t, 0, attention(), "whoever does not administer it any more can't act on it")
+		who = w.Person("Uta", true, policies.Specialist, policies.UserAdministrator)
 		assert.Equal(t, 1, attention(), "without administrator there is no attention")
 		assert.ErrorIs(t, w.Refresh(ctx, w.db, newID()), ErrNotFound, "touching nobody")
 	})

@@ -289,6 +289,27 @@
     htmx.ajax("GET", link.href, { target: box, swap: "innerHTML" });
   });
 
+  // A form that mends a row opens in a dialog; without script, or if it can't be loaded, its page opens.
+  const mend = $("#mend");
+  document.addEventListener("click", (e) => {
+    if (!mend || !window.htmx || e.ctrlKey || e.metaKey || e.shiftKey) return;
+    if (mend.contains(e.target) && e.target.closest("a[data-cancel]")) {
+      e.preventDefault();
+      mend.close();
+    }
+    const link = e.target.closest("a[data-mend]");
+    if (!link) return;
+    e.preventDefault();
+    htmx.ajax("GET", link.href, { target: mend, swap: "innerHTML", select: "[data-form]" }).then(() => {
+      const form = $("form", mend);
+      if (!form) return location.assign(link.href);
+      mend.setAttribute("aria-labelledby", "form-title");
+      mend.showModal();
+      ($(`#${link.dataset.mend || "none"}`, mend) ?? $("input:not([type=hidden]), select", form))?.focus();
+    }, () => location.assign(link.href));
+  });
+  mend?.addEventListener("close", () => mend.replaceChildren());
+
   // What works by script is there only with script.
   const reveal = () => document.querySelectorAll("template[data-reveal]").forEach((t) => t.replaceWith(t.content));
 

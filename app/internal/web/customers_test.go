@@ -132,7 +132,7 @@ func TestEmptyOverview(t *testing.T) {
 	for query, want := range map[string]struct{ heading, link string }{
 		"?q=zzz":                        {"Nothing matches", "/customers"},
 		"?type=company":                 {"Nothing matches", "/customers"},
-		"?status=attention":             {"Nothing needs attention among the customers that you may see", "/customers"},
+		"?status=attention":             {"There is nothing for you to do at any customer", "/customers"},
 		"?status=attention&type=person": {"Nothing matches", "/customers"},
 	} {
 		doc := b.get("/customers" + query).doc(t)

@@ -120,7 +120,11 @@ type accessForm struct {
 	Form     *kit.Form
 	Access   *access.Row // nil when creating
 	Locales  []text.Option
+	From     kit.Origin
 }
+
+// Back is where the form returns.
+func (d accessForm) Back() string { return d.From.Back(d.Customer.Path + "/authorisations") }
 
 var accessFields = []string{"first_name", "last_name", "email", "mobile", "locale"}
 
@@ -130,7 +134,7 @@ func readAccess(f *kit.Form) access.Form {
 }
 
 func (s *Screens) renderAccessForm(c *fiber.Ctx, d accessForm, status int) error {
-	d.Locales = s.LocaleOptions(c)
+	d.Locales, d.From = s.LocaleOptions(c), kit.OriginOf(c)
 	s.ReadNumbers(c, d.Form, d.Customer.Country)
 	title := s.Say(c, "access.create")
 	if d.Access != nil {
@@ -174,7 +178,7 @@ func (s *Screens) createAccess(c *fiber.Ctx) error {
 	if a.Waiting {
 		t.Text, t.Code = "toast.access_waiting", ""
 	}
-	return s.RedirectWith(c, cu.Path+"/authorisations", t)
+	return s.RedirectWith(c, kit.OriginOf(c).Back(cu.Path+"/authorisations"), t)
 }
 
 // accessOf loads the access that the address names, and its customer.
@@ -278,7 +282,7 @@ func (s *Screens) correctAccess(c *fiber.Ctx) error {
 	case len(f.Overlap.Also) > 0:
 		t = s.Saved(c, f)
 	}
-	return s.RedirectWith(c, cu.Path+"/authorisations", t)
+	return s.RedirectWith(c, kit.OriginOf(c).Back(cu.Path+"/authorisations"), t)
 }
 
 // onAccess performs one action on the access that the address names, and returns to the page with the button.

@@ -147,7 +147,7 @@ func (s *Screens) removeAuthorisations(c *fiber.Ctx) error {
 		done = kit.Toast{Text: "toast.authorisation_removed", Args: text.ArgMap([]any{"name", names[0]})}
 	}
 	done.Undo = undoPath(cu, removed.ID)
-	return s.RedirectWith(c, cu.Path+"/authorisations", done)
+	return s.RedirectWith(c, kit.OriginOf(c).Back(cu.Path+"/authorisations"), done)
 }
 
 func (s *Screens) undoRemoval(c *fiber.Ctx) error {
@@ -182,7 +182,11 @@ type pickForm struct {
 	MoreTransact bool
 	NoChoices    kit.Empty
 	Several      bool // the page offers transactions as well
+	From         kit.Origin
 }
+
+// Back is where the form returns.
+func (d pickForm) Back() string { return d.From.Back(d.Customer.Path + "/authorisations") }
 
 type pickedTransaction struct {
 	authorisation.Column
@@ -210,7 +214,7 @@ func (s *Screens) pick(c *fiber.Ctx, f *kit.Form, transactions bool, status int)
 	if err != nil {
 		return err
 	}
-	d := pickForm{Customer: cu, Form: f, Several: transactions, Query: kit.AskedTerm(c, "q"), Narrow: kit.AskedTerm(c, "t"), Action: cu.Path + "/administrators"}
+	d := pickForm{Customer: cu, Form: f, Several: transactions, Query: kit.AskedTerm(c, "q"), Narrow: kit.AskedTerm(c, "t"), Action: cu.Path + "/administrators", From: kit.OriginOf(c)}
 	title := s.Say(c, "administrator.determine")
 	if transactions {
 		d.Action, title = cu.Path+"/processors", s.Say(c, "processor.determine")
@@ -315,5 +319,5 @@ func (s *Screens) assign(c *fiber.Ctx, transactions bool, do func(customerpage.H
 	case len(out.Names) > 1:
 		done = kit.Toast{Text: "toast.administrators_added", Args: text.ArgMap([]any{"n", len(out.Names)})}
 	}
-	return s.RedirectWith(c, cu.Path+"/authorisations", done)
+	return s.RedirectWith(c, kit.OriginOf(c).Back(cu.Path+"/authorisations"), done)
 }
