@@ -34,6 +34,10 @@ var Offers = []Offer{
 		{UserAdministrator, Anything, ObjectCustomer, Anything, Export, Allow},
 		{DataAdministrator, Anything, ObjectCustomer, Anything, Export, Allow},
 	}},
+	{ID: "transaction_export", Rules: []Rule{
+		{UserAdministrator, Anything, ObjectTransaction, Anything, Export, Allow},
+		{DataAdministrator, Anything, ObjectTransaction, Anything, Export, Allow},
+	}},
 }
 
 // Missing returns the offer's rules that a policy does not contain.

@@ -115,7 +115,7 @@ var Objects = map[Object][]Action{
 	ObjectCustomer:      {List, Create, Read, Update, Delete, Import, Export},
 	ObjectAccess:        {Create, Read, Update, Resend, Remove},
 	ObjectAuthorisation: {Read, Manage},
-	ObjectTransaction:   {Create, Read, Process},
+	ObjectTransaction:   {Create, Read, Process, Export},
 	ObjectPortal:        {Read},
 	ObjectSpecialist:    {Read, Manage},
 	ObjectQueue:         {Read, Manage},

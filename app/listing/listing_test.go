@@ -268,3 +268,29 @@ func TestFind(t *testing.T) {
 	_, err := Find(t.Context(), Reading[int]{}, counter, fail)
 	assert.ErrorIs(t, err, broken, "an error on the way")
 }
+
+// TestEach: all rows come once, in their order, however many are read at a time, until somebody has enough.
+func TestEach(t *testing.T) {
+	for n := range 8 {
+		for at := 1; at <= 8; at++ {
+			var got []string
+			require.NoError(t, Each(t.Context(), numbers{n}, at, func(rows []string) error {
+				assert.LessOrEqual(t, len(rows), at)
+				got = append(got, rows...)
+				return nil
+			}))
+			all, err := numbers{n}.Load(t.Context(), numbersTo(n))
+			require.NoError(t, err)
+			assert.Equal(t, append([]string(nil), all...), got, "%d rows, %d at a time", n, at)
+		}
+	}
+	enough := errors.New("enough")
+	assert.ErrorIs(t, Each(t.Context(), numbers{5}, 2, func([]string) error { return enough }), enough)
+}
+
+func numbersTo(n int) (keys []int) {
+	for i := range n {
+		keys = append(keys, i)
+	}
+	return keys
+}

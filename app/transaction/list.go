@@ -107,11 +107,14 @@ func (s *Service) page(ctx context.Context, c account.Caller, of uuid.UUID, f Fi
 	if err != nil || !ok {
 		return Page{}, err
 	}
-	if f.Sort == ByWork && !l.search && l.customer == uuid.Nil {
+	if l.isWork() {
 		return listing.Read(ctx, workList{l}, f.After, f.Before)
 	}
 	return listing.Read(ctx, l, f.After, f.Before)
 }
+
+// isWork says whether the list is a work list.
+func (l *list) isWork() bool { return l.filter.Sort == ByWork && !l.search && l.customer == uuid.Nil }
 
 // list makes the list of a filter; ok=false when the caller may read no transactions.
 func (s *Service) list(ctx context.Context, c account.Caller, of uuid.UUID, f Filter) (l *list, ok bool, err error) {

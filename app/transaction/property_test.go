@@ -213,6 +213,7 @@ func (c *chance) compareFilter(p account.Caller, readable []row) {
 	}
 	require.Equal(c, want, numbersIn(c.all(p, f)), "%s: %+v by %+v", p.Name, f, c.limits)
 	c.compareWays(p, f, want)
+	c.compareExport(p, f, slices.DeleteFunc(slices.Clone(readable), func(r row) bool { return !slices.Contains(want, r.Number) }))
 	c.compareWork(p, f, slices.DeleteFunc(slices.Clone(readable), func(r row) bool { return !slices.Contains(want, r.Number) }))
 	if len(want) == 0 {
 		return
@@ -226,6 +227,37 @@ func (c *chance) compareFilter(p account.Caller, readable []row) {
 		after = want
 	}
 	require.Equal(c, after[:min(len(after), listing.PageSize)], numbersIn(page.Rows), "%s: %+v after the row %d of %d", p.Name, f, at, len(want))
+}
+
+// compareExport holds the export of a filter against what it found, of which the caller may export a part.
+func (c *chance) compareExport(p account.Caller, f Filter, found []row) {
+	c.Helper()
+	var want, got []int64
+	for _, r := range found {
+		may, err := c.Allows(p, r.transaction(), policies.Export)
+		c.Must(err)
+		if may {
+			want = append(want, r.Number)
+		}
+	}
+	err := c.Export(c.Ctx, p, f, func(t Transaction) error {
+		got = append(got, t.Number)
+		return nil
+	})
+	if err != nil {
+		require.ErrorIs(c, err, policies.ErrForbidden)
+		require.Equal(c, c.MayExport(p), err)
+	}
+	require.Equal(c, want, got, "%s: the export of %+v by %+v", p.Name, f, c.limits)
+	f.Sort = ByWork
+	var again []int64
+	if err == nil {
+		c.Must(c.Export(c.Ctx, p, f, func(t Transaction) error {
+			again = append(again, t.Number)
+			return nil
+		}))
+	}
+	require.ElementsMatch(c, want, again, "%s: the export of the work list of %+v by %+v", p.Name, f, c.limits)
 }
 
 // compareWork holds the work list of a filter against the same rows sorted by the plainest code, forwards and backwards.

@@ -12,6 +12,7 @@ import (
 	"kontor/app/internal/web/customerimport"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/operation"
+	"kontor/app/internal/web/transaction"
 )
 
 const (
@@ -36,7 +37,8 @@ func (s *Server) bounds(importMax int64) func(h *fasthttp.RequestHeader) fasthtt
 			if string(h.Method()) == fiber.MethodPost && s.fromFirm(h) {
 				limits.MaxRequestBodySize, limits.ReadTimeout = int(importMax)+partsMargin, uploadTime
 			}
-		case customerimport.ExportCSV, customerimport.ExportWorkbook, audit.ExportPath:
+		case customerimport.ExportCSV, customerimport.ExportWorkbook, audit.ExportPath,
+			transaction.ExportCSV, transaction.ExportWorkbook:
 			limits.WriteTimeout = kit.ExportTime
 		}
 		return limits

@@ -45,6 +45,8 @@ var queriesOf = map[string]int{
 	"/specialists/:id/handover":                9,
 	"/specialists/:id/sees":                    8,
 	"/transactions":                            7,
+	"/transactions.csv":                        9,
+	"/transactions.xlsx":                       9,
 	"/transactions/:id/edit":                   6,
 	"/transactions/:id/log":                    9,
 	"/transactions/:id/people":                 10,

@@ -178,6 +178,8 @@ var answers = map[string]string{
 	"POST /transaction-kinds/:key/move":                "lnffffflfff",
 	"POST /transaction-kinds/:key/reactivate":          "lnffffflfff",
 	"POST /transaction-kinds/:key/retire":              "lnffffflfff",
+	"GET /transactions.csv":                            "lnffofolfff",
+	"GET /transactions.xlsx":                           "lnffofolfff",
 	"GET /transactions":                                "lnooooolooo",
 	"GET /transactions/:id":                            "lnnononlonn",
 	"GET /transactions/:id/edit":                       "lnnonfnlonn",

@@ -166,3 +166,25 @@ func TestKeepKinds(t *testing.T) {
 	assert.True(t, slices.ContainsFunc(kinds, func(k transaction.Kind) bool { return k.NameEN == "Proxy" }), "%+v", kinds)
 	w.signedIn().get("/audit").want(t, http.StatusOK, "Kind of business transaction retired")
 }
+
+// TestTransactionsExported: My transactions offers what its filter shows as a file, to those who may export.
+func TestTransactionsExported(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	w.transaction("=Vertrag Nord")
+	w.transaction("Vertrag Süd")
+	link := attr(b.get("/transactions?q=nord").doc(t), `a[href^="/transactions.csv"]`, "href")
+	assert.Equal(t, "/transactions.csv?q=nord", link)
+	a := b.get(link)
+	a.want(t, http.StatusOK)
+	assert.Equal(t, `attachment; filename="My-transactions.csv"`, a.Header.Get("Content-Disposition"))
+	lines := strings.Split(strings.TrimSpace(a.body), "\r\n")
+	require.Len(t, lines, 2, a.body)
+	assert.Contains(t, lines[1], "'=Vertrag Nord,Tax return,K-10001,", "a cell that a spreadsheet would execute")
+	assert.Len(t, strings.Split(strings.TrimSpace(b.get("/transactions.csv?sort=newest").body), "\r\n"), 3)
+	assert.True(t, strings.HasPrefix(b.get("/transactions.xlsx").body, "PK"))
+	w.publish(policies.Default + "p, user_administrator, *, transaction, *, export, deny\n")
+	assert.Zero(t, b.get("/transactions").doc(t).Find(`a[href^="/transactions.csv"]`).Length())
+	b.get("/transactions.csv").want(t, http.StatusForbidden)
+	b.get("/transactions.xlsx").want(t, http.StatusForbidden)
+}

@@ -1,6 +1,7 @@
 package transaction
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -79,6 +80,7 @@ type transactionList struct {
 	Without  []string // columns that the person has not chosen
 	// ColumnsPath is the address of the page that chooses them; "" in the list of one customer.
 	ColumnsPath string
+	Export      string // the query of the address of an export of this list; "" if the person may not export
 	NewView     string // address of the page that names the filter; "" if there is none
 	Add         bool   // the caller may add a transaction for the customer
 	Empty       kit.Empty
@@ -110,7 +112,8 @@ type transactionRow struct {
 	Late     bool // it should have been closed before today
 }
 
-func (s *Screens) listTransactions(c *fiber.Ctx) error {
+// readList reads what My transactions is asked for.
+func readList(c *fiber.Ctx) transactionList {
 	d := transactionList{Path: "/transactions", Filter: readTransactionFilter(c)}
 	d.Filter.Customer = kit.QueryTerm(c, "customer")
 	if d.Sort = c.Query("sort"); d.Sort != newest {
@@ -119,6 +122,11 @@ func (s *Screens) listTransactions(c *fiber.Ctx) error {
 	if d.Sort == "" && d.Filter.Query == "" && d.Filter.Customer == "" {
 		d.Filter.Sort = transaction.ByWork
 	}
+	return d
+}
+
+func (s *Screens) listTransactions(c *fiber.Ctx) error {
+	d := readList(c)
 	var err error
 	if d.Page, err = s.transactions.List(s.Ctx(c), s.Caller(c), d.Filter); err != nil {
 		return err
@@ -166,6 +174,11 @@ func (s *Screens) renderTransactions(c *fiber.Ctx, d transactionList, v kit.View
 	d.Without = s.views.Without(c, saved.Transactions, "")
 	if _, query, _ := strings.Cut(d.url("", ""), "?"); d.Customer == nil {
 		d.ColumnsPath = savedview.ColumnsPath(saved.Transactions, query)
+		if err := s.transactions.MayExport(s.Caller(c)); err == nil {
+			d.Export = "?" + query
+		} else if !errors.Is(err, policies.ErrForbidden) {
+			return err
+		}
 		d.NewView = savedview.NewPath(saved.Transactions, query)
 	}
 	any := text.Option{Value: "", Text: s.Say(c, "filter.any")}

@@ -51,6 +51,8 @@ func (s *Screens) KindPlace() kit.Place {
 func (s *Screens) Routes() []kit.Route {
 	return []kit.Route{
 		kit.Get("/transactions", kit.Firm, s.listTransactions),
+		kit.Get(ExportCSV, kit.Firm, s.export("csv")),
+		kit.Get(ExportWorkbook, kit.Firm, s.export("xlsx")),
 		kit.Get("/transactions/:id", kit.Firm, s.showTransaction),
 		kit.Get("/transactions/:id/edit", kit.Firm, s.editTransaction),
 		kit.Post("/transactions/:id/edit", kit.Firm, s.saveTransaction),
