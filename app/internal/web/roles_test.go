@@ -18,7 +18,7 @@ import (
 )
 
 // ownForms are the forms that everybody has who is signed in.
-var ownForms = []string{"/logout", "/account", "/account/appearance", "/account/email", "/account/password", "/account/sessions", "/views", "/views/columns"}
+var ownForms = []string{"/logout", "/account", "/account/appearance", "/account/email", "/account/mails", "/account/password", "/account/sessions", "/views", "/views/columns"}
 
 // TestNoDeadEnds: starting at the first page after signing in, an auditor, a person without roles and a specialist user
 // follow every link that they see. No link leads to a refusal. A person who may not change anything sees no form that
