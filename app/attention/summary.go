@@ -222,8 +222,8 @@ func decodeLines(about string) (lines []courier.SummaryLine) {
 	return lines
 }
 
-// compose writes the mails. A mail is void if the person was deactivated, has another address by now, or does not want a
-// summary of that day any more.
+// compose writes the mails. A mail is void if the person was deactivated or does not want a summary of that day any more,
+// and, as the courier sees to, if they have another address by now.
 func (s *Summaries) compose(ctx context.Context, tx bun.IDB, messages []courier.Message) ([]courier.Content, error) {
 	ids := make([]uuid.UUID, len(messages))
 	for i, m := range messages {
@@ -236,7 +236,7 @@ func (s *Summaries) compose(ctx context.Context, tx bun.IDB, messages []courier.
 	contents := make([]courier.Content, len(messages))
 	for i, m := range messages {
 		p := people[m.AccountID.UUID]
-		if p.Email != m.Recipient || !wants(p.Value, m.CreatedAt.In(s.o.Attention.o.Zone).Weekday()) {
+		if !wants(p.Value, m.CreatedAt.In(s.o.Attention.o.Zone).Weekday()) {
 			contents[i] = courier.Content{Void: true}
 			continue
 		}
