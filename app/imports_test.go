@@ -56,7 +56,7 @@ var may = map[string]string{
 	"app/authorisation":       "app/listing app/erasure app/access app/account app/approval app/assignment app/audit app/customer app/fault app/secret app/store app/transaction policies",
 	"app/handover":            "app/account app/approval app/assignment app/audit app/customer app/fault app/job app/listing app/store app/transaction policies",
 	"app/savedview":           "app/account app/entry app/fault app/store policies",
-	"app/attention":           "app/listing app/handover app/access app/account app/approval app/courier app/customer app/fault app/store app/transaction policies",
+	"app/attention":           "app/listing app/handover app/access app/account app/approval app/courier app/customer app/fault app/preference app/store app/transaction policies",
 	"app/policy":              "app/entry app/account app/approval app/audit app/fault app/store app/transaction policies",
 	"worker/loop":             "app/courier app/fault app/job app/store",
 	"app/demo":                "app/account app/assignment app/audit app/courier app/customer app/store app/transaction policies",

@@ -3,6 +3,7 @@ package courier
 import (
 	"cmp"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,6 +25,7 @@ const (
 	PasswordChanged  Kind = "password_changed"
 	RolesChanged     Kind = "roles_changed"
 	RoleGranted      Kind = "role_granted"
+	DailySummary     Kind = "daily_summary"
 )
 
 // kindRow describes a kind. Its Composer is registered by the feature that posts it, and its templates are in
@@ -48,6 +50,7 @@ var kinds = []kindRow{
 	{RolesChanged, Email, false, sampleRoles},       // to a person whose roles have changed (account)
 	{RoleGranted, Email, false, sampleRoles},        // to the holders of a role that another person was given (account)
 	{ApprovalAsked, Email, false, sampleApproval},   // about an action that needs a second person (account, approval)
+	{DailySummary, Email, false, sampleSummary},     // how much needs attention, to a person who wants it (attention)
 }
 
 func kindOf(kind Kind) (row kindRow, ok bool) {
@@ -173,6 +176,53 @@ func (d ApprovalData) clean(firm string) Data {
 }
 
 func (d ApprovalData) secrets() []string { return nil }
+
+// SummaryData fills DailySummary. It names no customer and nobody but its reader.
+type SummaryData struct {
+	Firm, Name     string
+	Lines          []SummaryLine
+	At             time.Time // when the lines were counted
+	Link, Settings string    // what needs attention; where the summary can be switched off
+}
+
+// SummaryLine is a section of *Needs attention*, by its key; the templates show its name.
+type SummaryLine struct {
+	Section string
+	Count   int
+	More    bool // there are more than Count
+	Bare    bool // the name says it all, without the number
+}
+
+var sampleSummary = SummaryData{
+	Firm: "Kontor", Name: "Anna Berg", Lines: []SummaryLine{
+		{Section: "sending", Count: 1, More: false, Bare: true}, {Section: "invitations", Count: 3, More: false, Bare: false},
+		{Section: "overdue", Count: 100, More: true, Bare: false},
+	}, At: sampleTime, Link: "https://example.org/attention", Settings: "https://example.org/account",
+}
+
+// Total is the sum of the lines.
+func (d SummaryData) Total() (n int) {
+	for _, l := range d.Lines {
+		n += l.Count
+	}
+	return n
+}
+
+// More says that there are more than Total.
+func (d SummaryData) More() bool {
+	return slices.ContainsFunc(d.Lines, func(l SummaryLine) bool { return l.More })
+}
+
+// First returns the first two lines, for the line that inboxes show.
+func (d SummaryData) First() []SummaryLine { return d.Lines[:min(2, len(d.Lines))] }
+
+func (d SummaryData) clean(firm string) Data {
+	d.Firm = cmp.Or(d.Firm, firm)
+	cleanAll(&d.Firm, &d.Name, &d.Link, &d.Settings)
+	return d
+}
+
+func (d SummaryData) secrets() []string { return nil }
 
 var sampleTime = time.Date(2026, 11, 26, 13, 0, 0, 0, time.UTC)
 

@@ -40,6 +40,9 @@ func emails(t *testing.T, firm string, f firmed, each func(t *testing.T, kind Ki
 				case RolesData:
 					d.Firm = ""
 					c.Data = d
+				case SummaryData:
+					d.Firm = ""
+					c.Data = d
 				}
 				l, err := r.render(Email, c)
 				require.NoError(t, err)
@@ -168,7 +171,7 @@ func TestAnswers(t *testing.T) {
 	say := map[string]string{"de": "Sie können auf diese E-Mail antworten.", "en": "You can reply to this e-mail."}
 	for _, set := range []bool{false, true} {
 		emails(t, "Kanzlei Muster", firmed{reply: set}, func(t *testing.T, kind Kind, locale string, l rendered) {
-			inside := slices.Contains([]Kind{SetPassword, ApprovalAsked, RolesChanged, RoleGranted}, kind)
+			inside := slices.Contains([]Kind{SetPassword, ApprovalAsked, RolesChanged, RoleGranted, DailySummary}, kind)
 			want := map[bool]int{true: 1}[set && !inside]
 			for _, part := range []string{l.Text, read(t, l.HTML).shown} {
 				assert.Equal(t, want, strings.Count(part, say[locale]), "REPLY_TO set: %v", set)

@@ -1,6 +1,7 @@
 package courier
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +18,8 @@ import (
 
 // renderer holds the templates of views/mail: <kind>.<locale>.{subject.txt,txt,html.tmpl} of e-mails,
 // <kind>.<locale>.sms.txt of SMS, and layout.html.tmpl around the HTML of all e-mails. It also holds names by key: of
-// roles (roles.<locale>.json) and of the lines below a mail (firm.<locale>.json).
+// roles (roles.<locale>.json), of the sections of *Needs attention* (sections.<locale>.json), and of the lines below a mail
+// (firm.<locale>.json).
 type renderer struct {
 	firm     string
 	unsigned bool // the sender's name lacks the firm's name, so the subject contains it
@@ -45,11 +47,16 @@ func newRenderer(files fs.FS, firm string, zone *time.Location) (*renderer, erro
 		if err != nil {
 			return nil, fmt.Errorf("templates of messages: %w", err)
 		}
+		sections, err := readNames(files, "sections."+locale+".json")
+		if err != nil {
+			return nil, fmt.Errorf("templates of messages: %w", err)
+		}
 		if r.words[locale], err = readNames(files, "firm."+locale+".json"); err != nil {
 			return nil, fmt.Errorf("templates of messages: %w", err)
 		}
 		funcs := map[string]any{
 			"when": say.when, "whenShort": say.whenShort, "lang": func() string { return locale }, "roles": roles.say,
+			"section":   sections.of,
 			"firmLinks": func() []mailLink { return r.mailLinks(locale) }, "logo": func() *mailLogo { return r.logo },
 			"padding": func() string { return preheaderPadding },
 		}
@@ -80,13 +87,14 @@ func readNames(files fs.FS, file string) (n names, err error) {
 	return n, nil
 }
 
-// say lists roles by name. A role without a name is shown by its key.
+// of returns the name for a key, the key itself if it has no name.
+func (n names) of(key string) string { return cmp.Or(n[key], key) }
+
+// say lists several by name.
 func (n names) say(keys []string) string {
 	words := make([]string, len(keys))
 	for i, k := range keys {
-		if words[i] = n[k]; words[i] == "" {
-			words[i] = k
-		}
+		words[i] = n.of(k)
 	}
 	return strings.Join(words, ", ")
 }

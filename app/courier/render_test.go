@@ -38,7 +38,7 @@ func TestMailTemplates(t *testing.T) {
 		}
 		for _, locale := range lang.All {
 			t.Run(string(kind)+"."+locale, func(t *testing.T) {
-				link := "https://kontor.test/register/token-of-43-characters"
+				link, settings := "https://kontor.test/register/token-of-43-characters", ""
 				c := Content{Template: kind, Locale: locale}
 				switch sample(kind, locale).Data.(type) {
 				case RegistrationData:
@@ -48,6 +48,9 @@ func TestMailTemplates(t *testing.T) {
 					c.Data = ApprovalData{Name: evil, By: evil, Kind: "roles", About: evil, Why: evil, Link: link, Until: until, Yours: true}
 				case RolesData:
 					c.Data, link = RolesData{Name: evil, Person: evil, Gained: []string{"auditor"}, At: until}, ""
+				case SummaryData:
+					link, settings = "https://kontor.test/attention", "https://kontor.test/account"
+					c.Data = SummaryData{Name: evil, Lines: []SummaryLine{{Section: "overdue", Count: 2}}, At: until, Link: link, Settings: settings}
 				case AccountData:
 					switch kind {
 					case EmailChanged, EmailConfirmed, PasswordChanged:
@@ -58,7 +61,7 @@ func TestMailTemplates(t *testing.T) {
 				l, err := r.render(Email, c)
 				require.NoError(t, err)
 				checkText(t, l, kind, locale, link)
-				checkHTML(t, l, locale, link)
+				checkHTML(t, l, locale, link, settings)
 			})
 		}
 	}
@@ -91,11 +94,12 @@ func checkText(t *testing.T, l rendered, kind Kind, locale, link string) {
 	}
 }
 
-func checkHTML(t *testing.T, l rendered, locale, link string) {
+// checkHTML wants two links to link, if there is one, and one to settings.
+func checkHTML(t *testing.T, l rendered, locale, link, settings string) {
 	t.Helper()
 	doc, err := html.Parse(strings.NewReader(l.HTML))
 	require.NoError(t, err)
-	links := 0
+	var links, want []string
 	for n := range doc.Descendants() {
 		switch n.Data {
 		case "script", "img", "link", "iframe", "table", "b", "form":
@@ -105,17 +109,41 @@ func checkHTML(t *testing.T, l rendered, locale, link string) {
 				t.Errorf("language %v", n.Attr)
 			}
 		case "a":
-			links++
 			assert.Equal(t, "href", n.Attr[0].Key, "link")
-			assert.Equal(t, link, n.Attr[0].Val)
+			links = append(links, n.Attr[0].Val)
 		}
 	}
-	want := map[bool]int{true: 2}[link != ""]
+	if link != "" {
+		want = append(want, link, link)
+	}
+	if settings != "" {
+		want = append(want, settings)
+	}
 	assert.Equal(t, want, links, "links")
 	for _, foreign := range []string{"url(", "src=", "@import"} {
 		assert.NotContains(t, l.HTML, foreign, "in a mail")
 	}
 	assert.Contains(t, l.HTML, "prefers-color-scheme: dark", "no dark colours")
+}
+
+// TestSummaryInWords: a summary says how much there is by the names of the sections, and no number where it says nothing.
+func TestSummaryInWords(t *testing.T) {
+	r := testRenderer(t, "Kanzlei Muster")
+	for locale, want := range map[string][]string{
+		"de": {"Zu erledigen: mehr als 104", "Der Versand steht still\nEinladungen: 3\nÜberfällige Geschäftsvorfälle: mehr als 100\n\nhttps://example.org/attention\n", "abschalten: https://example.org/account\n"},
+		"en": {"Needs attention: more than 104", "Sending has stopped\nInvitations: 3\nOverdue business transactions: more than 100\n\nhttps://example.org/attention\n", "turn it off: https://example.org/account\n"},
+	} {
+		l, err := r.render(Email, sample(DailySummary, locale))
+		require.NoError(t, err)
+		assert.Equal(t, want[0], l.Subject)
+		assert.Contains(t, l.Text, want[1])
+		assert.Contains(t, l.Text, want[2])
+	}
+	one := Content{Template: DailySummary, Locale: "en", Data: SummaryData{Lines: []SummaryLine{{Section: "of_tomorrow", Count: 1}}}}
+	l, err := r.render(Email, one)
+	require.NoError(t, err)
+	assert.Equal(t, "Needs attention: 1", l.Subject)
+	assert.Contains(t, l.Text, "of_tomorrow: 1\n")
 }
 
 // TestRolesInWords: roles that were given, taken away or kept are named in words; others are not mentioned.

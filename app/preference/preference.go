@@ -1,6 +1,6 @@
-// Package preference has the choices that people make for themselves: how pages look, which columns a list has. It says
-// which there are, what their values may be, and what holds for somebody who has chosen nothing. Package account keeps
-// what people have chosen, and reads it together with the session.
+// Package preference has the choices that people make for themselves: how pages look, which columns a list has, which
+// mails they get. It says which there are, what their values may be, and what holds for somebody who has chosen nothing.
+// Package account keeps what people have chosen, and reads it together with the session.
 package preference
 
 import (
@@ -20,6 +20,8 @@ const (
 	// The columns of lists, besides numbers and names.
 	CustomerColumns    Name = "customer_columns"
 	TransactionColumns Name = "transaction_columns"
+	// Mails that people get only if they want them. The notifications about documents will be further names here.
+	DailySummary Name = "daily_summary" // how much needs attention, in the morning; for specialist users
 )
 
 // The values of Theme and Density. Further ones only the browser knows: with System it decides between light and dark.
@@ -29,6 +31,13 @@ const (
 	Dark        = "dark"
 	Comfortable = "comfortable"
 	Compact     = "compact"
+)
+
+// The values of DailySummary. Somebody who has chosen nothing gets no summary.
+const (
+	Off      = "off"
+	Workdays = "workdays" // Monday to Friday
+	Daily    = "daily"
 )
 
 // Entry is a preference: its values and what holds without a choice. A preference with Several takes any of its values,
@@ -57,6 +66,7 @@ var entries = []Entry{
 	choice(Density, Comfortable, Compact),
 	set(CustomerColumns, []string{"type", "city", "registered", "status", "changed"}, []string{"type", "city", "registered", "status"}),
 	set(TransactionColumns, []string{"kind", "due", "responsible", "status"}, []string{"kind", "due", "responsible", "status"}),
+	choice(DailySummary, Off, Workdays, Daily),
 }
 
 // All returns all preferences.

@@ -78,6 +78,7 @@ type Services struct {
 	Handovers      *handover.Service
 	Imports        *customerimport.Service
 	Attention      *attention.Service
+	Summaries      *attention.Summaries
 	Policies       *policy.Service
 	Processes      *heartbeat.Service
 	Views          *savedview.Service
@@ -287,6 +288,9 @@ func (s *Services) build(tune []Tune) (err error) {
 		Transactions: s.Transactions, Offers: s.Policies, Approvals: s.Approvals, Deputies: s.Handovers, Courier: s.Courier,
 		Queue: s.Queue, NoWorker: func() time.Time { return s.Processes.Finding().NoWorker },
 	})
+	s.Summaries = attention.NewSummaries(attention.SummaryOptions{
+		Attention: s.Attention, Accounts: s.Accounts, Courier: s.Courier, Log: s.Log, BaseURL: c.BaseURL, Firm: c.FirmName, Locale: c.Locale,
+	})
 	return errors.Join(s.Customers.CheckDependents(), s.Courier.Check(), s.Approvals.Check())
 }
 
@@ -369,6 +373,7 @@ func (s *Services) Loop() *loop.Loop {
 			}},
 			{Name: "end what waits for a second person", Every: 2 * time.Second, Run: s.Approvals.Tick},
 			{Name: "forget who made whom long ago", Every: time.Hour, Run: s.Approvals.CleanUp},
+			{Name: "post the daily summaries", Every: time.Minute, Run: s.Summaries.Post},
 			{Name: "clean up sessions and links", Every: 10 * time.Minute, Run: s.Accounts.CleanUp},
 			{Name: "forget refused requests of nobody", Every: time.Hour, Run: s.Audit.Prune},
 			{Name: "forget removals that can't be undone any more", Every: time.Minute, Run: s.Authorisations.Purge},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kontor/app/store"
 	"kontor/app/store/storetest"
@@ -59,5 +60,38 @@ func TestLook(t *testing.T) {
 		assert.Equal(t, [3]string{"dark", "-", "dark"}, lookOf(firm.get("/nowhere").doc(t)), "a page that there is not")
 		firm.send("/logout")
 		assert.Equal(t, [3]string{"-", "-", "light dark"}, lookOf(firm.get("/login").doc(t)), "signed out")
+	})
+}
+
+// TestDailySummary: a specialist user chooses when the daily summary comes, whatever their roles. An end user, who has no
+// *Needs attention*, is offered nothing and can't choose it.
+func TestDailySummary(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorldOn(t, db)
+		firm, customer := w.signedIn(), w.endUser()
+		const form = "form[action='/account/mails']"
+		chosen := func(a answer) string {
+			return a.doc(t).Find(form+" input[name=daily_summary][checked]").AttrOr("value", "-")
+		}
+		assert.Equal(t, "off", chosen(firm.get("/account")), "before a choice")
+		for _, value := range []string{"workdays", "daily", "off", "daily"} {
+			a := firm.send("/account/mails", "daily_summary", value)
+			a.want(t, http.StatusSeeOther)
+			assert.Equal(t, "/account", a.Header.Get("Location"))
+			assert.Equal(t, value, chosen(firm.get("/account")))
+		}
+		wrong := firm.send("/account/mails", "daily_summary", "hourly")
+		wrong.want(t, http.StatusUnprocessableEntity)
+		assert.Equal(t, 1, wrong.doc(t).Find("#summary a[href='#f-daily_summary']").Length(), "no complaint")
+		firm.send("/account/mails").want(t, http.StatusSeeOther)
+		firm.send("/account/appearance", "theme", "dark", "daily_summary", "off").want(t, http.StatusSeeOther)
+		assert.Equal(t, "daily", chosen(firm.get("/account")), "what was not sent, or elsewhere, changes nothing")
+
+		assert.Zero(t, customer.get("/account").doc(t).Find(form).Length(), "of an end user")
+		customer.send("/account/mails", "daily_summary", "daily").want(t, http.StatusNotFound)
+		customer.send("/account/appearance", "theme", "dark", "daily_summary", "daily").want(t, http.StatusSeeOther)
+		n, err := db.NewSelect().Table("preference").Where("name = 'daily_summary'").Count(t.Context())
+		require.NoError(t, err)
+		assert.EqualValues(t, 1, n, "people with a choice")
 	})
 }

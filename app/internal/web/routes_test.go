@@ -33,6 +33,7 @@ var answers = map[string]string{
 	"POST /account/email":                              "loooooolooo",
 	"GET /account/email/:token":                        "ooooooooooo",
 	"POST /account/email/:token":                       "loooooolooo",
+	"POST /account/mails":                              "lnooooolooo",
 	"POST /account/password":                           "loooooolooo",
 	"POST /account/sessions":                           "lllllllllll",
 	"POST /account/sessions/:session/end":              "loooooolooo",

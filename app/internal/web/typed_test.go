@@ -40,6 +40,7 @@ func (w *world) typedInto(x things) map[string]url.Values {
 		"POST /account":                          {"name": {"Anna Neu"}, "username": {"anna.neu"}, "locale": {"de"}, "shortcuts": {"on"}},
 		"POST /account/appearance":               {"theme": {"dark"}, "density": {"compact"}},
 		"POST /account/email":                    {"email": {"anders@kanzlei.example"}, "[email_password]": {"geheim-1"}},
+		"POST /account/mails":                    {"daily_summary": {"workdays"}},
 		"POST /account/password":                 {"[current_password]": {"geheim-1"}, "[password]": {"geheim-2"}, "[password_repeat]": {"geheim-3"}},
 		"POST /customers":                        customer,
 		"POST /customers/new":                    customer,

@@ -10,13 +10,13 @@ import (
 	"kontor/app/secret"
 )
 
-// ownAccount is the data of /account: four forms and the list of sessions. Only the form that was sent can have
+// ownAccount is the data of /account: its forms and the list of sessions. Only the form that was sent can have
 // complaints.
 type ownAccount struct {
 	Account              account.Account
 	Own, Password, Email *kit.Form
-	Look                 *kit.Form // how pages look
-	Offered              []offered // what can be chosen for that
+	Look                 choices // how pages look
+	Mails                choices // which mails the person gets
 	Sessions             []Session
 	EndUser              bool
 	NoRole               bool   // the person has no role, so there is nothing else for them
@@ -64,7 +64,7 @@ func (s *Screens) renderAccount(c *fiber.Ctx, d ownAccount, status int) error {
 	if d.Own == nil {
 		d.Own = kit.NewForm(map[string]string{"name": a.Name, "username": a.Username, "locale": a.Locale, "shortcuts": onOff(a.Shortcuts)})
 	}
-	s.fillLook(c, &d)
+	d.Look, d.Mails = s.offer(c, looks(a.Specialist), d.Look.Form), s.offer(c, mails(a.Specialist), d.Mails.Form)
 	if d.Password == nil {
 		d.Password = kit.NewForm(map[string]string{})
 	}

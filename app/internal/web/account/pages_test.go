@@ -20,13 +20,14 @@ func TestPagesRender(t *testing.T) {
 		PasswordHash: "x", LastSignInAt: &at, Roles: policies.FirmRoles, Version: 3}
 	locales := []text.Option{{Value: "", Text: "-"}, {Value: "de", Text: "Deutsch"}}
 	sessions := []Session{{ListedSession: account.ListedSession{Session: account.Session{CreatedAt: at, LastSeenAt: at, Agent: "Firefox"}, Handle: "0f"}, Current: true, End: "/x"}, {}}
-	wrong := kittest.Wrong("login", "password", "password_repeat", "code", "name", "username", "email", "roles", "current_password", "email_password", "theme")
+	wrong := kittest.Wrong("login", "password", "password_repeat", "code", "name", "username", "email", "roles", "current_password", "email_password", "theme", "daily_summary")
 	kittest.Render(t, "account", map[string][]any{
 		"account/confirm_email": {emailLink{"t"}},
 		"account/index": {
-			ownAccount{Own: kittest.Fresh(), Password: kittest.Fresh(), Email: kittest.Fresh(), Look: kittest.Fresh()},
-			ownAccount{Account: person, Own: wrong, Password: wrong, Email: wrong, Look: wrong, EndUser: true, Locales: locales,
-				Sessions: sessions, Offered: []offered{{Name: "theme", Options: locales}}},
+			ownAccount{Own: kittest.Fresh(), Password: kittest.Fresh(), Email: kittest.Fresh(), Look: choices{Form: kittest.Fresh()}},
+			ownAccount{Account: person, Own: wrong, Password: wrong, Email: wrong, EndUser: true, Locales: locales,
+				Sessions: sessions, Look: choices{wrong, []offered{{Name: "theme", Options: locales}}},
+				Mails: choices{wrong, []offered{{Name: "daily_summary", Options: locales}}}},
 		},
 	})
 }

@@ -29,6 +29,7 @@ func (s *Screens) Routes() []kit.Route {
 		kit.Get("/account", kit.Person, s.showAccount),
 		kit.Post("/account", kit.Person, s.saveAccount),
 		kit.Post("/account/appearance", kit.Person, s.saveLook),
+		kit.Post("/account/mails", kit.Firm, s.saveMails),
 		kit.Post("/account/password", kit.Person, s.changePassword),
 		kit.Post("/account/email", kit.Person, s.askEmail),
 		kit.Post("/account/sessions", kit.Person, s.signOutEverywhere),

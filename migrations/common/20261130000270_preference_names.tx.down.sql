@@ -1,0 +1,1 @@
+DROP INDEX preference_name;
