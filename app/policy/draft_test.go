@@ -29,6 +29,7 @@ func TestRights(t *testing.T) {
 			"expectations": func(c account.Caller) error { _, err := w.Expectations(w.Ctx, c); return err },
 			"draft":        func(c account.Caller) error { _, err := w.Draft(w.Ctx, c); return err },
 			"add":          func(c account.Caller) error { return w.AddRule(w.Ctx, c, 0, policies.Rule{}) },
+			"toggle":       func(c account.Caller) error { _, err := w.ToggleRule(w.Ctx, c, 0, policies.Rule{}); return err },
 			"change":       func(c account.Caller) error { return w.ChangeRule(w.Ctx, c, 0, policies.Rule{}, policies.Rule{}) },
 			"remove":       func(c account.Caller) error { return w.RemoveRule(w.Ctx, c, 0, policies.Rule{}) },
 			"include":      func(c account.Caller) error { return w.AddInclusion(w.Ctx, c, 0, policies.Inclusion{}) },

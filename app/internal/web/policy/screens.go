@@ -33,6 +33,7 @@ func (s *Screens) Routes() []kit.Route {
 		kit.Post("/policies/expectations", kit.Firm, s.addExpectation),
 		kit.Post("/policies/expectations/:id/remove", kit.Firm, s.removeExpectation),
 		kit.Get("/policies/draft", kit.Firm, s.showDraft),
+		kit.Post("/policies/draft/cells", kit.Firm, s.toggleRule),
 		kit.Post("/policies/draft/rules", kit.Firm, s.saveRule),
 		kit.Post("/policies/draft/rules/remove", kit.Firm, s.removeRule),
 		kit.Post("/policies/draft/rules/return", kit.Firm, s.returnRule),
