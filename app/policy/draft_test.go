@@ -43,6 +43,7 @@ func TestRights(t *testing.T) {
 			"publish":      func(c account.Caller) error { _, err := w.Publish(w.Ctx, c, 0, "x"); return err },
 			"restore":      func(c account.Caller) error { _, err := w.Restore(w.Ctx, c, 1, "x"); return err },
 			"expect":       func(c account.Caller) error { return w.Expect(w.Ctx, c, ExpectationForm{}) },
+			"candidates":   func(c account.Caller) error { _, _, err := w.Candidates(w.Ctx, c, "", uuid.Nil); return err },
 			"unexpect":     func(c account.Caller) error { return w.Unexpect(w.Ctx, c, uuid.Nil) },
 			"review":       func(c account.Caller) error { _, err := w.Review(w.Ctx, c, Draft{}); return err },
 			"would change": func(c account.Caller) error { _, err := w.WouldChange(w.Ctx, c, Draft{}, 1); return err },

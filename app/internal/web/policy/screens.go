@@ -2,22 +2,30 @@
 package policy
 
 import (
+	"context"
+
+	"kontor/app/account"
 	"kontor/app/internal/web/kit"
 	"kontor/app/policy"
+	"kontor/app/transaction"
 	"kontor/policies"
 )
 
 // Screens are the pages about policies.
 type Screens struct {
 	*kit.Kit
-	policies *policy.Service
+	policies     *policy.Service
+	transactions Transactions
+}
+
+// Transactions finds the transactions to choose from for an expectation.
+type Transactions interface {
+	First(ctx context.Context, c account.Caller, f transaction.Filter, n int) (transaction.Page, error)
 }
 
 // New makes the screens.
-func New(
-	k *kit.Kit, policies *policy.Service,
-) *Screens {
-	return &Screens{Kit: k, policies: policies}
+func New(k *kit.Kit, policies *policy.Service, transactions Transactions) *Screens {
+	return &Screens{Kit: k, policies: policies, transactions: transactions}
 }
 
 // Place is the navigation entry of this feature.
