@@ -189,10 +189,10 @@ func closedTexts() []string {
 		ids = append(ids, "odd."+string(why))
 	}
 	for _, as := range []string{"all", "administrator", "processor", "access"} {
-		ids = append(ids, "glance.short."+as, "glance.as."+as)
+		ids = append(ids, "rights.short."+as, "rights.as."+as)
 	}
 	for _, state := range []string{"on", "via", "some", "void", "off"} {
-		ids = append(ids, "glance.state."+state)
+		ids = append(ids, "rights.state."+state)
 	}
 	for _, k := range job.Kinds {
 		ids = append(ids, "job_kind."+string(k))

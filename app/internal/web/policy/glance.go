@@ -113,11 +113,11 @@ type oddity struct{ ID, Cell, Text string }
 
 // glanceOf makes the table of a policy. published is what it is compared with.
 func (w policyWords) glanceOf(next, published *policies.Decider, f glanceFilter, edits bool) (glance, error) {
-	g := glance{Path: "/policies", Filter: f, Edits: edits, Choices: append([]text.Option{{Text: w.Say("glance.every_role")}}, w.roleOptions()...)}
+	g := glance{Path: "/policies", Filter: f, Edits: edits, Choices: append([]text.Option{{Text: w.Say("rights.every_role")}}, w.roleOptions()...)}
 	if edits {
 		g.Path = kit.DraftPath
 	}
-	g.Objects = append(g.Objects, text.Option{Text: w.Say("glance.every_object")})
+	g.Objects = append(g.Objects, text.Option{Text: w.Say("rights.every_object")})
 	for _, o := range policies.ObjectList {
 		g.Objects = append(g.Objects, text.Option{Value: string(o), Text: w.Say("object." + string(o))})
 	}
@@ -209,13 +209,13 @@ func (w policyWords) cell(now, was policies.Cell, edits bool) glanceCell {
 		c.Toggles = slices.DeleteFunc(c.Toggles, func(t toggle) bool { return t.State == toggleOff })
 	}
 	if rules := now.ByKind(); len(rules) > 0 {
-		c.Special = append(c.Special, w.special("glance.some", rules, edits))
+		c.Special = append(c.Special, w.special("rights.some", rules, edits))
 	}
 	if rules := now.Denies(); len(rules) > 0 {
-		s := w.special("glance.denied", rules, edits)
+		s := w.special("rights.denied", rules, edits)
 		s.Deny = true
 		if now.Clash {
-			s.Title += " " + w.Say("glance.clash")
+			s.Title += " " + w.Say("rights.clash")
 		}
 		c.Special = append(c.Special, s)
 	}
@@ -254,17 +254,17 @@ var relationIDs = map[policies.Relation]string{
 func (w policyWords) toggle(c policies.Cell, r policies.Relation, edits bool) toggle {
 	rule := policies.Plain(c.Role, c.Permission, r)
 	as := relationIDs[r]
-	t := toggle{ID: cellID(c.Role, c.Permission) + "-" + as, Rule: rule.String(), State: stateOf(c, r, rule), Short: w.Say("glance.short." + as)}
-	t.Title = w.Say("glance.as."+as) + ": " + w.Say("glance.state."+t.State)
+	t := toggle{ID: cellID(c.Role, c.Permission) + "-" + as, Rule: rule.String(), State: stateOf(c, r, rule), Short: w.Say("rights.short." + as)}
+	t.Title = w.Say("rights.as."+as) + ": " + w.Say("rights.state."+t.State)
 	if part, ok := partOf(c, r); ok && t.State == toggleVia {
 		t.Title += " (" + w.from(part) + ")"
 	}
 	if edits {
-		id := "glance.add"
+		id := "rights.add"
 		if slices.Contains(c.Rules, rule) {
-			id = "glance.drop"
+			id = "rights.drop"
 		}
-		t.Act = w.Say(id, "Short", t.Short, "Role", w.Say("role."+string(c.Role)), "Right", w.right(c.Permission), "As", w.Say("glance.as."+as))
+		t.Act = w.Say(id, "Short", t.Short, "Role", w.Say("role."+string(c.Role)), "Right", w.right(c.Permission), "As", w.Say("rights.as."+as))
 	}
 	return t
 }
@@ -299,12 +299,12 @@ func stateOf(c policies.Cell, r policies.Relation, rule policies.Rule) string {
 func (w policyWords) cellSaid(c policies.Cell) string {
 	var parts []string
 	for _, p := range c.Parts {
-		said := w.Say("glance.as." + relationIDs[p.Relation])
+		said := w.Say("rights.as." + relationIDs[p.Relation])
 		switch p.Answer {
 		case policies.Never:
-			said = w.Say("glance.not", "As", said)
+			said = w.Say("rights.not", "As", said)
 		case policies.SomeKinds:
-			said += ": " + w.Say("glance.some")
+			said += ": " + w.Say("rights.some")
 		}
 		if c.Inherited(p) {
 			said += " (" + w.from(p) + ")"
@@ -313,9 +313,9 @@ func (w policyWords) cellSaid(c policies.Cell) string {
 	}
 	switch {
 	case len(parts) == 0 && len(c.Denies()) > 0:
-		return w.Say("glance.denied")
+		return w.Say("rights.denied")
 	case len(parts) == 0:
-		return w.Say("glance.never")
+		return w.Say("rights.never")
 	}
 	return strings.Join(parts, ", ")
 }
@@ -325,7 +325,7 @@ func (w policyWords) from(p policies.Part) string {
 	for _, r := range p.From {
 		names = append(names, w.Say("role."+string(r)))
 	}
-	return w.Say("glance.from", "Roles", strings.Join(names, ", "))
+	return w.Say("rights.from", "Roles", strings.Join(names, ", "))
 }
 
 // special are rules that the table can't set, in one word, with their sentences.
