@@ -94,7 +94,7 @@ func (s *Service) stillKeeps(ctx context.Context, tx bun.IDB, id uuid.UUID) (boo
 	if err != nil {
 		return false, err
 	}
-	inForce, err := s.inForce(v)
+	inForce, err := s.InForce(v)
 	if err != nil {
 		return false, err
 	}

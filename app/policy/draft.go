@@ -61,8 +61,21 @@ func (s *Service) AddRule(ctx context.Context, c account.Caller, edit int, r pol
 			return err
 		}
 		d.Text = exchange(d.Text, "", r.String())
+		d.settle()
 		return nil
 	})
+}
+
+// settle makes the draft the published policy again when it differs from it only in the order of its lines, which says
+// nothing: a rule that was removed and added again comes last of its role.
+func (d *Draft) settle() {
+	if d.Base != d.Published.Number {
+		return
+	}
+	sorted := func(text string) []string { return slices.Sorted(slices.Values(split(text))) }
+	if slices.Equal(sorted(d.Text), sorted(d.Published.Text)) {
+		d.Text = d.Published.Text
+	}
 }
 
 // ChangeRule replaces the rule was by r. Errors as of AddRule, and ErrGone when the draft no longer contains was.
@@ -101,6 +114,29 @@ func (s *Service) RemoveRule(ctx context.Context, c account.Caller, edit int, r 
 		d.Text = exchange(d.Text, r.String(), "")
 		return nil
 	})
+}
+
+// ToggleRule adds a rule to the draft, or removes it when the draft has it. Errors as of AddRule.
+func (s *Service) ToggleRule(ctx context.Context, c account.Caller, edit int, r policies.Rule) (added bool, err error) {
+	err = s.write(ctx, c, edit, func(_ context.Context, _ bun.IDB, d *Draft, kinds policies.Vocabulary) error {
+		if added = !slices.Contains(d.Document().Rules, r); added {
+			d.Text = exchange(d.Text, "", r.String())
+		} else {
+			d.Text = exchange(d.Text, r.String(), "")
+		}
+		d.settle()
+		return checkRule(policies.Document{}, r, kinds)
+	})
+	return added, err
+}
+
+// Deciders returns what decides by the draft, and what decides by the version that it would replace.
+func (s *Service) Deciders(d Draft) (next, published *policies.Decider, err error) {
+	if published, err = s.InForce(d.Published); err != nil || !d.Changed() {
+		return published, published, err
+	}
+	next, err = policies.New(d.Text)
+	return next, published, err
 }
 
 // AddInclusion gives a role all rights of another role. policies.ErrForbidden; ErrBehind; Invalid at role

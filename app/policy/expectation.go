@@ -14,6 +14,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/entry"
 	"kontor/app/fault"
+	"kontor/app/store"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
@@ -38,7 +39,7 @@ type Expectation struct {
 type ExpectationForm struct {
 	Role        policies.Role
 	Relation    string // "" or policies.Anything for none
-	Person      string // e-mail address or username; then Role and Relation must be empty
+	Person      string // id, e-mail address or username; then Role and Relation must be empty
 	May         bool
 	Action      policies.Action
 	Object      policies.Object
@@ -298,10 +299,47 @@ func (e Expectation) rule() policies.Rule {
 	return r
 }
 
-// person finds an account by e-mail address or username; not valid when there is none.
+// person finds an account by id, e-mail address or username; not valid when there is none.
 func (s *Service) person(ctx context.Context, login string) (uuid.NullUUID, error) {
+	if id, err := uuid.FromString(login); err == nil {
+		return accountID(ctx, s.o.DB, id)
+	}
 	a, ok, err := account.Named(ctx, s.o.DB, login)
 	return uuid.NullUUID{UUID: a.ID, Valid: ok}, err
+}
+
+// Candidate is a specialist user whom an expectation may be about.
+type Candidate struct {
+	ID        uuid.UUID `bun:"id"`
+	Name      string    `bun:"name"`
+	Email     string    `bun:"email"`
+	Customers int64     `bun:"customers"` // number of the customers that they administer, at most CustomersCap + 1
+	account.Facts
+	Chosen bool `bun:"-"`
+}
+
+// CustomersCap is up to which number the customers of a candidate are counted.
+const CustomersCap = 1000
+
+// maxCandidates is the number of people that are offered at once.
+const maxCandidates = 12
+
+// Candidates returns active specialist users whose name or e-mail address contains the words of the query, by name. The
+// chosen one comes first, whatever the query. more says that there are others. policies.ErrForbidden.
+func (s *Service) Candidates(ctx context.Context, c account.Caller, query string, chosen uuid.UUID) (list []Candidate, more bool, err error) {
+	if err := s.require(c, policies.Manage); err != nil {
+		return nil, false, err
+	}
+	found, err := candidates(ctx, s.o.DB, strings.Fields(store.Fold(query)), chosen)
+	if err != nil {
+		return nil, false, err
+	}
+	if i := slices.IndexFunc(found, func(p Candidate) bool { return p.ID == chosen }); i >= 0 {
+		one := found[i]
+		one.Chosen = true
+		found = slices.Insert(slices.Delete(found, i, i+1), 0, one)
+	}
+	return found[:min(len(found), maxCandidates)], len(found) > maxCandidates, nil
 }
 
 // transaction finds a transaction by its number, among those that the caller may see.

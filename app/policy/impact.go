@@ -77,7 +77,7 @@ func (s *Service) WouldChange(ctx context.Context, c account.Caller, d Draft, wi
 	if err != nil {
 		return Impact{}, err
 	}
-	old, err := s.inForce(d.Published)
+	old, err := s.InForce(d.Published)
 	if err != nil {
 		return Impact{}, err
 	}

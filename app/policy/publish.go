@@ -165,7 +165,7 @@ func (s *Service) check(ctx context.Context, tx bun.IDB, c account.Caller, p *pu
 	if p.second {
 		return nil
 	}
-	old, err := s.inForce(p.before)
+	old, err := s.InForce(p.before)
 	if err != nil {
 		return err
 	}
@@ -184,9 +184,9 @@ func (s *Service) check(ctx context.Context, tx bun.IDB, c account.Caller, p *pu
 	return err
 }
 
-// inForce returns the decider of the version in force: this process's own, or a new one if another process has just
+// InForce returns the decider of the version in force: this process's own, or a new one if another process has just
 // published.
-func (s *Service) inForce(v Version) (*policies.Decider, error) {
+func (s *Service) InForce(v Version) (*policies.Decider, error) {
 	if s.o.Decider.Version() == v.Number {
 		return s.o.Decider, nil
 	}
@@ -241,7 +241,7 @@ func (s *Service) Review(ctx context.Context, c account.Caller, d Draft) (r Revi
 	if err != nil {
 		return r, err
 	}
-	old, err := s.inForce(d.Published)
+	old, err := s.InForce(d.Published)
 	if err != nil {
 		return r, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/assignment"
 	"kontor/app/store"
 )
 
@@ -222,6 +223,31 @@ func deleteExpectation(ctx context.Context, tx bun.IDB, id uuid.UUID) (e Expecta
 		return e, false, nil
 	}
 	return r.Expectation, err == nil, err
+}
+
+// accountID returns the id of an account; not valid when there is none with it.
+func accountID(ctx context.Context, db bun.IDB, id uuid.UUID) (uuid.NullUUID, error) {
+	ok, err := db.NewSelect().Table("account").Where("id = ?", id).Exists(ctx)
+	return uuid.NullUUID{UUID: id, Valid: ok}, err
+}
+
+// candidates returns active specialist users who match all words, and the chosen one, one more than are offered.
+func candidates(ctx context.Context, db bun.IDB, words []string, chosen uuid.UUID) (list []Candidate, err error) {
+	q := db.NewSelect().TableExpr(`account AS a`).ColumnExpr(`a.id, a.name, a.email`).ColumnExpr(account.FactsOf("a")).
+		ColumnExpr(assignment.LoadOf("a", CustomersCap) + ` AS customers`).Where(`a.specialist`).Where(`a.active`)
+	match := q.QueryBuilder()
+	match.WhereGroup(" AND ", func(q bun.QueryBuilder) bun.QueryBuilder {
+		q = q.WhereGroup(" OR ", func(q bun.QueryBuilder) bun.QueryBuilder {
+			q = q.Where(`TRUE`)
+			for _, w := range words { // folded words contain no LIKE wildcard
+				q = q.Where(`a.search LIKE ?`, "%"+w+"%")
+			}
+			return q
+		})
+		return q.WhereOr(`a.id = ?`, chosen)
+	})
+	err = q.OrderExpr(`a.id <> ?, a.name_sort, a.id`, chosen).Limit(maxCandidates+1).Scan(ctx, &list)
+	return list, err
 }
 
 // seen finds a transaction by its number, among those that match the condition.

@@ -138,6 +138,7 @@
     const why = e.target.closest?.("a[data-why]") ?? whyOf(e.target.closest?.(".reason"));
     if (why && e.key === "Escape" && hideReason(why)) { why.focus(); return; }
     if (why && e.target === why && e.key === " ") { e.preventDefault(); why.click(); return; }
+    if (e.key.startsWith("Arrow") && throughGlance(e)) { e.preventDefault(); return; }
     if (e.key === "Escape" && hideFound()) { e.preventDefault(); $("#q").focus(); return; }
     if ((e.key === "ArrowDown" || e.key === "ArrowUp") && throughFound(e.target, e.key === "ArrowDown")) { e.preventDefault(); return; }
     if (e.key === "Escape") { document.querySelectorAll("details.person[open]").forEach((d) => { d.open = false; $("summary", d).focus(); }); return; }
@@ -166,6 +167,18 @@
       const first = $("a[href], input.tickable", rows[i]), name = $("a.name, .name a", rows[i]) ?? first;
       if (name?.checkVisibility()) { name.focus(); return; }
     }
+  };
+
+  // In the table of policies the arrows go from button to button: along a row, and to the same place in the row above or below.
+  const throughGlance = (e) => {
+    const row = e.target.closest?.("#glance button.toggle")?.closest("tr"), cell = e.target.closest("td");
+    if (!row || e.ctrlKey || e.metaKey || e.altKey || e.shiftKey) return false;
+    const rows = [...row.closest("table").querySelectorAll("tbody tr:not([hidden])")], along = [...row.querySelectorAll("button")];
+    const beside = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
+    const there = rows[rows.indexOf(row) + (e.key === "ArrowUp" ? -1 : 1)]?.cells[cell.cellIndex].querySelectorAll("button");
+    const to = beside ? along[along.indexOf(e.target) + beside] : there?.[Math.min([...cell.querySelectorAll("button")].indexOf(e.target), there.length - 1)];
+    to?.focus();
+    return true;
   };
 
   // The palette: what its field asks is shown below it. The arrows go through it while the field keeps the focus.

@@ -39,7 +39,7 @@ func (s *Server) compose(o Options) {
 		Mailbox: o.Mailbox, Views: views,
 	})
 	accesses := access.New(k, o.Accesses, heads)
-	policies := policy.New(k, o.Policies)
+	policies := policy.New(k, o.Policies, o.Transactions)
 	approvals := approval.New(k, o.Approvals, policies)
 	specialists := specialist.New(k, specialist.Options{
 		Accounts: o.Accounts, Approvals: o.Approvals, Courier: o.Courier, Handovers: o.Handovers,

@@ -226,12 +226,16 @@ func TestExpectationPages(t *testing.T) {
 	w.taxReturn(tomasz)
 	petra, all := w.policyAdministrator("petra@kanzlei.example"), w.signedIn()
 	petra.get("/policies/expectations/new").want(t, http.StatusOK, "Add expectation")
-	a := petra.send("/policies/expectations", "role", "", "person", "nobody", "object", "audit", "action", "read", "effect", "allow")
+	a := petra.send("/policies/expectations", "role", "person", "login", "nobody", "object", "audit", "action", "read", "effect", "allow")
 	a.want(t, http.StatusUnprocessableEntity, "Nobody has this e-mail address or username.")
-	assert.Equal(t, "nobody", a.doc(t).Find("#f-person").AttrOr("value", ""), "what was typed is lost")
+	assert.Equal(t, "nobody", a.doc(t).Find("#f-login").AttrOr("value", ""), "what was typed is lost")
+	assert.Equal(t, 1, a.doc(t).Find(`a[href="#f-login"]`).Length())
+	a = petra.send("/policies/expectations", "role", "person", "object", "audit", "action", "read", "effect", "allow")
+	a.want(t, http.StatusUnprocessableEntity, "Choose either a role or a person")
+	assert.Equal(t, 1, a.doc(t).Find(`fieldset#f-person .wrong`).Length())
 	petra.send("/policies/expectations", "role", "specialist", "relation", "processor", "object", "transaction", "kind", "*", "action", "process",
 		"effect", "allow").goesTo(t, "/policies#expectations")
-	all.send("/policies/expectations", "role", "", "relation", "*", "person", "tomasz@kanzlei.example", "object", "transaction", "kind", "*", "action", "read",
+	all.send("/policies/expectations", "role", "person", "relation", "*", "person", tomasz.ID.String(), "object", "transaction", "kind", "*", "action", "read",
 		"effect", "allow", "transaction", "v-20001").goesTo(t, "/policies#expectations")
 	all.get("/policies").want(t, http.StatusOK, "Tomasz@kanzlei.example may see the business transaction “Tax return 2025”.")
 	page := petra.get("/policies")
@@ -248,6 +252,41 @@ func TestExpectationPages(t *testing.T) {
 	remove := page.doc(t).Find("#expectations tr:has(.tag.bad) form").AttrOr("action", "")
 	petra.send(remove, "from", "draft").goesTo(t, kit.DraftPath+"#expectations")
 	petra.send(kit.DraftPath+"/publish", "edit", petra.edit(), "comment", "x").goesTo(t, "/policies")
+}
+
+// TestExpectationChoices: an expectation about a person offers specialist users to choose from, and the business
+// transactions that the reader may see. A search narrows them, with and without JavaScript, and keeps who is chosen.
+func TestExpectationChoices(t *testing.T) {
+	w := newWorld(t)
+	tomasz := w.specialist("tomasz@kanzlei.example")
+	w.taxReturn(tomasz)
+	petra, all := w.policyAdministrator("petra@kanzlei.example"), w.signedIn()
+	page := petra.get("/policies/expectations/new")
+	page.want(t, http.StatusOK)
+	assert.Equal(t, 1, page.doc(t).Find("#f-relation").Length(), "a role has a relation")
+	assert.Equal(t, 0, page.doc(t).Find("#f-person, #f-login, #f-transaction").Length(), "a role is asked for a person")
+	const asked = "/policies/expectations/new?role=person&object=transaction&action=read&effect=deny"
+	doc := petra.get(asked).doc(t)
+	assert.Equal(t, 0, doc.Find("#f-relation").Length(), "a person comes with their own relations")
+	assert.Equal(t, 3, doc.Find("#people input[name=person]").Length(), "specialist users")
+	assert.Equal(t, 1, doc.Find("#singles input").Length(), "a policy administrator sees the transactions of others")
+	assert.Equal(t, 0, petra.get("/policies/expectations/new?role=person&object=audit&action=read").doc(t).Find("#f-transaction").Length())
+	found := asked + "&q=tomasz&person=" + w.admin.ID.String()
+	noScript := all.send("/policies/expectations", "role", "person", "object", "transaction", "action", "read", "effect", "deny", "q", "tomasz",
+		"person", w.admin.ID.String(), "choose", "1")
+	for name, a := range map[string]answer{"by address": all.get(found), "HTMX": all.get(found, "HX-Request", "true"), "without script": noScript} {
+		a.want(t, http.StatusOK, "Tax return 2025")
+		doc := a.doc(t)
+		assert.Equal(t, w.admin.ID.String(), doc.Find("#people input").First().AttrOr("value", ""), "%s: who is chosen comes first", name)
+		assert.Equal(t, 1, doc.Find("#people input[checked]").Length(), name)
+		assert.Equal(t, 2, doc.Find("#people input").Length(), "%s: who is chosen, and who is found", name)
+		assert.Equal(t, "V-20001", doc.Find("#singles input").Last().AttrOr("value", ""), name)
+	}
+	all.send("/policies/expectations", "role", "person", "object", "transaction", "action", "read", "effect", "allow", "kind", "*", "person", tomasz.ID.String(),
+		"transaction", "V-20001").goesTo(t, "/policies#expectations")
+	all.get("/policies").want(t, http.StatusOK, "Tomasz@kanzlei.example may see the business transaction “Tax return 2025”.")
+	w.specialist("rita@kanzlei.example", policies.Auditor)
+	w.browser().signIn("rita@kanzlei.example", strong).get(asked).want(t, http.StatusForbidden)
 }
 
 // TestSecondPerson: a change that extends the publisher's own permissions is proposed, and another person publishes it

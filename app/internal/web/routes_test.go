@@ -111,6 +111,7 @@ var answers = map[string]string{
 	"POST /password/reset/:token":                      "ooooooooooo",
 	"GET /policies":                                    "lnfffoflfof",
 	"GET /policies/draft":                              "lnffffflfof",
+	"POST /policies/draft/cells":                       "lnffffflfof",
 	"POST /policies/draft/discard":                     "lnffffflfof",
 	"GET /policies/draft/impact":                       "lnffffflfof",
 	"POST /policies/draft/inclusions":                  "lnffffflfof",

@@ -180,6 +180,20 @@ func closedTexts() []string {
 	for _, r := range policies.FirmRoles {
 		ids = append(ids, "role_hint."+string(r))
 	}
+	for o, actions := range policies.Objects {
+		for _, a := range actions {
+			ids = append(ids, "right."+string(o)+"."+string(a))
+		}
+	}
+	for _, why := range policies.OddReasons {
+		ids = append(ids, "odd."+string(why))
+	}
+	for _, as := range []string{"all", "administrator", "processor", "access"} {
+		ids = append(ids, "rights.short."+as, "rights.as."+as)
+	}
+	for _, state := range []string{"on", "via", "some", "void", "off"} {
+		ids = append(ids, "rights.state."+state)
+	}
 	for _, k := range job.Kinds {
 		ids = append(ids, "job_kind."+string(k))
 	}

@@ -228,6 +228,8 @@ func composedClasses(t *testing.T) map[string][]string {
 		`lv{{.cell.Level}}`:                                              levels,
 		`at {{.Tone}}`:                                                   namedIn(t, "../../access/timeline.go", "good", "bad", "now", "quiet"),
 		`tag{{with .Tag}} {{.}}{{end}}`:                                  namedIn(t, "operation/jobs.go", "info", "good", "bad", "warn"),
+		`toggle {{.State}}`:                                              namedIn(t, "policy/glance.go", "on", "via", "some", "void", "off"),
+		`toggle {{.State}} on-paper`:                                     namedIn(t, "policy/glance.go", "on", "via", "some", "void"),
 		`tag {{template "access/tone" .State}}`:                          namedIn(t, "../../../views/access/tone.html", "good", "bad", "info"),
 	}
 }

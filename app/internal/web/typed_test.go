@@ -78,7 +78,7 @@ func (w *world) typedInto(x things) map[string]url.Values {
 		"POST /customers/import": nil, "POST /customers/imports/:id/check": nil, "POST /customers/imports/:id/again": nil,
 		"POST /customers/imports/:id/start": nil, "POST /customers/imports/:id/cancel": nil,
 		"POST /customers/duplicates": nil, "POST /customers/numbers": nil,
-		"POST /customers/:id/data/number": nil, "POST /customers/:id/accesses/number": nil, "POST /logout": nil, "POST /policies/draft/discard": nil, "POST /policies/draft/inclusions/remove": nil,
+		"POST /customers/:id/data/number": nil, "POST /customers/:id/accesses/number": nil, "POST /logout": nil, "POST /policies/draft/cells": nil, "POST /policies/draft/discard": nil, "POST /policies/draft/inclusions/remove": nil,
 		"POST /policies/draft/offers/:id/dismiss": nil, "POST /policies/draft/offers/:id/take": nil, "POST /policies/draft/rebase": nil,
 		"POST /policies/draft/rules/remove": nil, "POST /policies/draft/rules/return": nil, "POST /policies/draft/undo": nil,
 		"POST /policies/expectations/:id/remove": nil, "POST /queues/:queue/:task/delete": nil, "POST /queues/:queue/:task/run": nil, "POST /queues/:queue/run": nil, "POST /queues/jobs/:job/cancel": nil,

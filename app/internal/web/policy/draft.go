@@ -31,6 +31,17 @@ type draftPage struct {
 	Offers         []offerView
 	Own            bool      // the caller has made the proposal
 	Form           *kit.Form // the form for publishing
+	Glance         glance
+	Click          *click // a click in the table; nil for other requests
+}
+
+// click is a click in the table, and what it has changed there.
+type click struct {
+	before policy.Draft
+	Rule   SaidLine
+	Added  bool
+	Whole  bool // the whole table is sent, because the reader has seen another draft
+	glanceChange
 }
 
 // How long these pages wait for counting what a draft would change.
@@ -40,15 +51,17 @@ const (
 )
 
 func (s *Screens) showDraft(c *fiber.Ctx) error {
-	rule := readRule(func(name string) string { return c.Query(name) })
-	if kit.IsFragment(c) { // somebody has chosen an option in the form of a rule, and the other options depend on it
+	query := func(name string) string { return c.Query(name) }
+	rule := readRule(query)
+	d := draftPage{Rule: ruleForm{Form: rule}, Glance: glance{Filter: filterOf(query)}}
+	if kit.IsFragment(c) && rule.Values["object"] != "" { // somebody has chosen an option in the form of a rule, and the other options depend on it
 		d, err := s.policies.Draft(s.Ctx(c), s.Caller(c))
 		if err != nil {
 			return err
 		}
 		return s.renderRuleForm(c, d, rule)
 	}
-	return s.renderDraft(c, draftPage{Rule: ruleForm{Form: rule}}, fiber.StatusOK)
+	return s.renderDraft(c, d, fiber.StatusOK)
 }
 
 // renderRuleForm answers with the form of a rule only.
@@ -72,6 +85,20 @@ func (s *Screens) renderDraft(c *fiber.Ctx, d draftPage, status int) error {
 	w, err := s.PolicyWords(c)
 	if err != nil {
 		return err
+	}
+	if d.Glance, err = s.draftGlance(w, d.Draft, d.Glance.Filter); err != nil {
+		return err
+	}
+	fragment := "policy/glance"
+	if d.Click != nil {
+		fragment, d.Glance.Swaps = "policy/clicked", kit.IsFragment(c)
+		if !d.Click.Whole {
+			before, err := s.draftGlance(w, d.Click.before, d.Glance.Filter)
+			if err != nil {
+				return err
+			}
+			d.Click.glanceChange = d.Glance.since(before)
+		}
 	}
 	doc, published := d.Draft.Document(), d.Draft.Published.Document()
 	d.Changes = len(d.Draft.Added) + len(d.Draft.Removed)
@@ -109,14 +136,57 @@ func (s *Screens) renderDraft(c *fiber.Ctx, d draftPage, status int) error {
 	if d.Offers, err = s.offers(c, w); err != nil {
 		return err
 	}
-	if d.Impact, err = s.impact(c, w, d.Draft, draftImpactTime); err != nil {
-		return err
+	if !d.Glance.Swaps { // after a click the page asks for it, so that the click is answered at once
+		if d.Impact, err = s.impact(c, w, d.Draft, draftImpactTime); err != nil {
+			return err
+		}
 	}
 	title := s.Say(c, "policy.draft")
 	if status != fiber.StatusOK {
 		title = s.ErrorTitle(c, title)
 	}
-	return s.Render(c, kit.View{Page: "policy/draft", Title: title, Nav: "policies", Status: status, Data: d})
+	return s.Render(c, kit.View{Page: "policy/draft", Fragment: fragment, Title: title, Nav: "policies", Status: status, Data: d})
+}
+
+// draftGlance is the table of a draft.
+func (s *Screens) draftGlance(w policyWords, d policy.Draft, f glanceFilter) (glance, error) {
+	next, published, err := s.policies.Deciders(d)
+	if err != nil {
+		return glance{}, err
+	}
+	g, err := w.glanceOf(next, published, f, true)
+	g.Edit = d.Edit
+	return g, err
+}
+
+// toggleRule answers a click in the table: it adds the button's rule to the draft, or removes it.
+func (s *Screens) toggleRule(c *fiber.Ctx) error {
+	before, err := s.policies.Draft(s.Ctx(c), s.Caller(c))
+	if err != nil {
+		return err
+	}
+	w, err := s.PolicyWords(c)
+	if err != nil {
+		return err
+	}
+	f, rule := kit.NewForm(map[string]string{}), ruleOfLine(kit.Posted(c, "rule"))
+	page := draftPage{Form: f, Glance: glance{Filter: filterOf(func(name string) string { return kit.Posted(c, name) })}}
+	page.Click = &click{before: before}
+	page.Click.Added, err = s.policies.ToggleRule(s.Ctx(c), s.Caller(c), editOf(c), rule)
+	done := "toast.rule_removed"
+	if page.Click.Added {
+		done = "toast.rule_added"
+	}
+	switch {
+	case err == nil && kit.IsFragment(c):
+		page.Form, page.Click.Rule = nil, w.ruleLine(rule)
+		return s.renderDraft(c, page, fiber.StatusOK)
+	case err == nil:
+		to := page.Glance.Filter.address(kit.DraftPath) + "#" + cellID(rule.Role, policies.Permission{Object: rule.Object, Action: rule.Action})
+		return s.Redirect(c, to, done)
+	}
+	page.Click.Whole = true
+	return s.edited(c, err, done, f, func() draftPage { return page })
 }
 
 func (s *Screens) impact(c *fiber.Ctx, w policyWords, d policy.Draft, within time.Duration) (impactView, error) {
@@ -127,8 +197,12 @@ func (s *Screens) impact(c *fiber.Ctx, w policyWords, d policy.Draft, within tim
 	return w.impact(i), err
 }
 
-// showImpact counts with a longer time limit.
+// showImpact counts for the table that has just been clicked in, or, as a page, with a longer time limit.
 func (s *Screens) showImpact(c *fiber.Ctx) error {
+	within := impactTime
+	if kit.IsFragment(c) {
+		within = draftImpactTime
+	}
 	d, err := s.policies.Draft(s.Ctx(c), s.Caller(c))
 	if err != nil {
 		return err
@@ -137,7 +211,7 @@ func (s *Screens) showImpact(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	i, err := s.impact(c, w, d, impactTime)
+	i, err := s.impact(c, w, d, within)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ type policiesPage struct {
 	Version    policy.Version
 	Groups     []ruleGroup
 	Inclusions []SaidLine
+	Glance     glance
 	Checks     []checkView
 	Failing    int
 	Manage     bool
@@ -35,6 +36,13 @@ func (s *Screens) showPolicies(c *fiber.Ctx) error {
 	}
 	doc := v.Document()
 	d := policiesPage{Version: v, Groups: w.groups(doc, doc), Inclusions: w.inclusions(doc, doc)}
+	inForce, err := s.policies.InForce(v)
+	if err != nil {
+		return err
+	}
+	if d.Glance, err = w.glanceOf(inForce, inForce, filterOf(func(name string) string { return c.Query(name) }), false); err != nil {
+		return err
+	}
 	checks, err := s.policies.Expectations(s.Ctx(c), s.Caller(c))
 	if err != nil {
 		return err
@@ -56,5 +64,5 @@ func (s *Screens) showPolicies(c *fiber.Ctx) error {
 			return err
 		}
 	}
-	return s.Render(c, kit.View{Page: "policy/index", Title: s.Say(c, "nav.policies"), Nav: "policies", Data: d})
+	return s.Render(c, kit.View{Page: "policy/index", Fragment: "policy/glance", Title: s.Say(c, "nav.policies"), Nav: "policies", Data: d})
 }

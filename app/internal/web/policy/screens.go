@@ -2,22 +2,30 @@
 package policy
 
 import (
+	"context"
+
+	"kontor/app/account"
 	"kontor/app/internal/web/kit"
 	"kontor/app/policy"
+	"kontor/app/transaction"
 	"kontor/policies"
 )
 
 // Screens are the pages about policies.
 type Screens struct {
 	*kit.Kit
-	policies *policy.Service
+	policies     *policy.Service
+	transactions Transactions
+}
+
+// Transactions finds the transactions to choose from for an expectation.
+type Transactions interface {
+	First(ctx context.Context, c account.Caller, f transaction.Filter, n int) (transaction.Page, error)
 }
 
 // New makes the screens.
-func New(
-	k *kit.Kit, policies *policy.Service,
-) *Screens {
-	return &Screens{Kit: k, policies: policies}
+func New(k *kit.Kit, policies *policy.Service, transactions Transactions) *Screens {
+	return &Screens{Kit: k, policies: policies, transactions: transactions}
 }
 
 // Place is the navigation entry of this feature.
@@ -33,6 +41,7 @@ func (s *Screens) Routes() []kit.Route {
 		kit.Post("/policies/expectations", kit.Firm, s.addExpectation),
 		kit.Post("/policies/expectations/:id/remove", kit.Firm, s.removeExpectation),
 		kit.Get("/policies/draft", kit.Firm, s.showDraft),
+		kit.Post("/policies/draft/cells", kit.Firm, s.toggleRule),
 		kit.Post("/policies/draft/rules", kit.Firm, s.saveRule),
 		kit.Post("/policies/draft/rules/remove", kit.Firm, s.removeRule),
 		kit.Post("/policies/draft/rules/return", kit.Firm, s.returnRule),

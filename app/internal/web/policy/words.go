@@ -207,7 +207,7 @@ func (w policyWords) ruleForm(f *kit.Form) ruleForm {
 		"role": r.Roles, "relation": r.Relations, "kind": r.Kinds, "action": r.Actions, "effect": r.Effects,
 	} {
 		known := slices.ContainsFunc(choices, func(o text.Option) bool { return o.Value == f.Values[name] })
-		if !known && f.Wrong[name] == "" && len(choices) > 0 && (name != "role" || f.Values["person"] == "") {
+		if !known && f.Wrong[name] == "" && len(choices) > 0 && (name != "role" || f.Values["role"] != onePerson) {
 			f.Values[name] = choices[0].Value
 		}
 	}
