@@ -67,7 +67,13 @@ func TestStopBetween(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		const from = "20261128000031"
 		ctx := context.Background()
-		for n, stopped := 1, true; stopped; n += effort.Every(3) {
+		for n, round, stopped := 1, 1, true; stopped; n, round = n+effort.Every(3), round+1 {
+			if round%20 == 0 { // PostgreSQL counts the columns that a table ever had, up to 1,600: make the tables anew
+				_, err := migrations.Revert(ctx, db.DB, "")
+				require.NoError(t, err)
+				_, err = migrations.Apply(ctx, db.DB)
+				require.NoError(t, err)
+			}
 			_, err := migrations.Revert(ctx, db.DB, from)
 			require.NoError(t, err, "before query %d", n)
 			short, cancel := context.WithCancel(ctx)

@@ -30,6 +30,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/customerimport"
 	"kontor/app/handover"
+	"kontor/app/history"
 	"kontor/app/internal/web/client"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/operation"
@@ -56,6 +57,7 @@ type Options struct {
 	Handovers      *handover.Service
 	Imports        *customerimport.Service
 	Attention      *attention.Service
+	Histories      *history.Service
 	Views          *savedview.Service
 	Approvals      *approval.Service
 	Policies       *policy.Service
