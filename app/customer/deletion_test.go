@@ -263,8 +263,8 @@ func TestDependentsMatchParts(t *testing.T) {
 			Dependent
 			want string
 		}{
-			{"notes", Dependent{}, "their notes have no place among the parts"},
-			{"notes", Dependent{Count: count}, "their notes have no place among the parts"},
+			{"letters", Dependent{}, "their letters have no place among the parts"},
+			{"letters", Dependent{Count: count}, "their letters have no place among the parts"},
 			{Links, Dependent{Count: count}, "two features erase their links"},
 			{Transactions, dependents[Transactions], "two features erase their transactions"},
 		} {
