@@ -95,10 +95,10 @@ func (l *Log) count(ctx context.Context, f Filter, of found, p *Page) error {
 }
 
 // lastAmong is how many of the newest entries Last looks at.
-const lastAmong = 50
+const lastAmong = 16
 
 // Last returns the newest entry about a customer, as far as only lets it be seen; ok is false if there is none among the
-// newest fifty. What is counted, see Saw, changed nothing and is left out.
+// newest sixteen. What is counted, see Saw, changed nothing and is left out.
 func (l *Log) Last(ctx context.Context, customer uuid.UUID, only store.Condition) (e Entry, ok bool, err error) {
 	newest := l.walked(Filter{}, &way{
 		index: "audit_customer", ranges: []store.Condition{bun.SafeQuery(`entry.customer_id = ?`, customer)},

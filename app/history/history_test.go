@@ -47,16 +47,16 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := &world{Firm: accounttest.NewFirm(t, db, time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC))}
 		customers := customer.New(customer.Options{
-			DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Firm.Audit, Courier: w.Post, Accounts: w.Accounts, Jobs: w.Jobs,
+			DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts, Jobs: w.Jobs,
 		})
 		w.Service = New(Options{
-			Audit: w.Firm.Audit, Courier: w.Post, Customers: customers,
+			Audit: w.Audit, Courier: w.Post, Customers: customers,
 			Accesses: access.New(access.Options{
 				DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Customers: customers, Accounts: w.Accounts, Courier: w.Post,
-				Audit: w.Firm.Audit, Approvals: w.Approvals, BaseURL: accounttest.BaseURL, Firm: accounttest.FirmName,
+				Audit: w.Audit, Approvals: w.Approvals, BaseURL: accounttest.BaseURL, Firm: accounttest.FirmName,
 			}),
-			Transactions: transaction.New(transaction.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Firm.Audit, Customers: customers}),
-			Notes:        note.New(note.Options{DB: db, Now: w.Now, Audit: w.Firm.Audit, Customers: customers}),
+			Transactions: transaction.New(transaction.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Customers: customers}),
+			Notes:        note.New(note.Options{DB: db, Now: w.Now, Audit: w.Audit, Customers: customers}),
 		})
 		w.anna, w.ben = w.Specialist("Anna Amt"), w.Specialist("Ben Büro")
 		cu, _, err := customers.Add(w.Ctx, w.anna, customer.Draft{Type: customer.Person, Data: customer.Data{FirstName: "Berta", LastName: "Kühn", Locale: "de"}}, nil)
@@ -118,7 +118,7 @@ func (w *world) fill(n int) {
 			if random.IntN(2) > 0 {
 				r.Action, r.TransactionID = audit.TransactionUpdated, []uuid.UUID{w.seen.ID, w.hidden.ID}[random.IntN(2)]
 			}
-			w.Must(w.Firm.Audit.Write(w.Ctx, w.DB, w.anna.Actor(), r))
+			w.Must(w.Audit.Write(w.Ctx, w.DB, w.anna.Actor(), r))
 		}
 	}
 }
