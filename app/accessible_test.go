@@ -27,7 +27,7 @@ var screens = []struct {
 }{
 	{"specialist", []string{
 		"/customers", "/customers?status=attention", "/customers?q=zzzzz", "/customers/new", "/customers/new?type=company", "/customers/import", "/customers/new#mistakes", "/customers/new#known",
-		"{customer}/data", "{customer}/authorisations", "{customer}/deliveries", "{customer}/log", "{customer}/delete", "{customer}/accesses/new",
+		"{customer}/data", "{customer}/authorisations", "{customer}/deliveries", "{customer}/log", "{customer}/history", "{customer}/history?q=zzzzz", "{customer}/delete", "{customer}/accesses/new",
 		"/transactions", "/transactions?q=zzzzz", "/transactions?due=overdue", "{transaction}", "{transaction}/edit", "{transaction}/log",
 		"{customer}/transactions", "{own}/transactions", "{own}/transactions/new", "{own}/transactions/new#mistakes", "/transaction-kinds", "/transaction-kinds/contract",
 		"{access}", "/specialists", "/specialists/new", "{specialist}", "/account",

@@ -38,6 +38,7 @@ var tables = map[string]rule{
 		"app/customer":      "whether an administrator is active, and whose customers can be asked for",
 		"app/demo/demotest": "a benchmark's specialist user",
 		"app/handover":      "people by name, with what they are assigned",
+		"app/note":          "the name of who wrote a note",
 		"app/policy":        "people by name, with what a draft changes for them",
 		"app/transaction":   "the name of who is responsible",
 	}},
@@ -57,6 +58,7 @@ var tables = map[string]rule{
 	"approval":    {owner: "app/approval"},
 	"guard_event": {owner: "app/approval"},
 	"saved_view":  {owner: "app/savedview"},
+	"note":        {owner: "app/note"},
 	"audit": {owner: "app/audit", writers: demoData, readers: reasons{
 		"app/handover": "what deputies arranged and is still so",
 	}},
@@ -70,6 +72,7 @@ var tables = map[string]rule{
 		"app/authorisation": "lists name the customer",
 		"app/bench":         bareHandler,
 		"app/handover":      "lists name the customer",
+		"app/note":          "which entries of the log about notes somebody may see",
 		"app/policy":        "what a draft changes, counted by type of customer",
 		"app/transaction":   "lists name the customer and leave out those being deleted",
 	}},

@@ -38,6 +38,11 @@ var Offers = []Offer{
 		{UserAdministrator, Anything, ObjectTransaction, Anything, Export, Allow},
 		{DataAdministrator, Anything, ObjectTransaction, Anything, Export, Allow},
 	}},
+	{ID: "notes", Rules: []Rule{
+		{Specialist, Anything, ObjectNote, Anything, Read, Allow},
+		{Specialist, Anything, ObjectNote, Anything, Create, Allow},
+		{Auditor, Anything, ObjectNote, Anything, Read, Allow},
+	}},
 }
 
 // Missing returns the offer's rules that a policy does not contain.

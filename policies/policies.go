@@ -89,6 +89,7 @@ const (
 	ObjectMailbox       Object = "mailbox"  // the built-in mailbox, with everybody's messages and the links in them
 	ObjectApproval      Object = "approval" // proposals that wait for a second person
 	ObjectView          Object = "view"     // named filters of lists
+	ObjectNote          Object = "note"     // what people of the firm write about a customer
 
 	List    Action = "list"
 	Create  Action = "create"
@@ -125,10 +126,11 @@ var Objects = map[Object][]Action{
 	ObjectMailbox:       {Read},
 	ObjectApproval:      {Read},
 	ObjectView:          {Share},
+	ObjectNote:          {Create, Read},
 }
 
 // ObjectList lists the objects in the order in which screens show them.
-var ObjectList = []Object{ObjectCustomer, ObjectAccess, ObjectAuthorisation, ObjectTransaction, ObjectPortal, ObjectSpecialist, ObjectQueue, ObjectAudit, ObjectPolicy, ObjectTemplate, ObjectMailbox, ObjectApproval, ObjectView}
+var ObjectList = []Object{ObjectCustomer, ObjectAccess, ObjectAuthorisation, ObjectNote, ObjectTransaction, ObjectPortal, ObjectSpecialist, ObjectQueue, ObjectAudit, ObjectPolicy, ObjectTemplate, ObjectMailbox, ObjectApproval, ObjectView}
 
 // Kinds lists the kinds that a rule may name for each object besides "*": here, the types of customers. Template
 // administrators maintain the kinds of transactions; see Vocabulary.
@@ -136,6 +138,7 @@ var Kinds = map[Object][]string{
 	ObjectCustomer:      {"person", "company"},
 	ObjectAccess:        {"person", "company"},
 	ObjectAuthorisation: {"person", "company"},
+	ObjectNote:          {"person", "company"},
 }
 
 // Related lists the relations that a person can have to each object. Nobody has a relation to an object that is not
@@ -144,6 +147,7 @@ var Related = map[Object][]Relation{
 	ObjectCustomer:      {Administrator, Processor, Access},
 	ObjectAccess:        {Administrator, Processor, Access},
 	ObjectAuthorisation: {Administrator, Processor, Access},
+	ObjectNote:          {Administrator, Processor, Access},
 	ObjectTransaction:   {Administrator, Processor, Access},
 	ObjectPortal:        {Administrator, Processor, Access},
 }

@@ -34,6 +34,8 @@ func TestDefault(t *testing.T) {
 		{"specialist", Administrator, ObjectAccess, Remove, true},
 		{"specialist", Administrator | Processor, ObjectAccess, Resend, true},
 		{"specialist", None, ObjectAccess, Read, true},
+		{"specialist", None, ObjectNote, Read, true},
+		{"specialist", None, ObjectNote, Create, true},
 		{"specialist", None, ObjectTransaction, Read, false},
 		{"specialist", Processor, ObjectTransaction, Process, true},
 		{"specialist", Administrator, ObjectSpecialist, Manage, false},
@@ -47,6 +49,8 @@ func TestDefault(t *testing.T) {
 		{"data_administrator", None, ObjectCustomer, Delete, true},
 		{"auditor", None, ObjectCustomer, Read, true},
 		{"auditor", None, ObjectCustomer, Update, false},
+		{"auditor", None, ObjectNote, Read, true},
+		{"auditor", None, ObjectNote, Create, false},
 		{"auditor", None, ObjectAudit, Read, true},
 		{"auditor", None, ObjectSpecialist, Manage, false},
 		{"auditor specialist", None, ObjectAudit, Read, true},
@@ -58,6 +62,7 @@ func TestDefault(t *testing.T) {
 		{"end_user", Access, ObjectCustomer, List, false},
 		{"end_user", Access, ObjectCustomer, Read, false},
 		{"end_user", Access, ObjectAccess, Read, false},
+		{"end_user", Access, ObjectNote, Read, false},
 		{"", Administrator, ObjectCustomer, List, false},
 	} {
 		var roles []Role

@@ -432,6 +432,18 @@ func (s *Service) Among(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]boo
 	return list, err
 }
 
+// Names returns the names of the people with accesses, by the accesses' ids. The caller of it has asked whether they may be
+// read.
+func (s *Service) Names(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]string, error) {
+	var rows []row
+	err := s.db.NewSelect().Model(&rows).Column("id", "first_name", "last_name").Where("id IN (?)", bun.List(ids)).Scan(ctx)
+	names := make(map[uuid.UUID]string, len(rows))
+	for _, r := range rows {
+		names[r.ID] = r.access().Name()
+	}
+	return names, err
+}
+
 // ref names an access of a customer.
 type ref struct{ customerID, id uuid.UUID }
 

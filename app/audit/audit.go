@@ -68,6 +68,11 @@ const (
 	HandoverStopped       Action = "handover.stopped"
 	AuthorisationRestored Action = "authorisation.restored"
 
+	NoteWritten  Action = "note.written"
+	NoteChanged  Action = "note.changed"
+	NoteRemoved  Action = "note.removed"
+	NoteRestored Action = "note.restored"
+
 	TransactionCreated Action = "transaction.created"
 	TransactionUpdated Action = "transaction.updated"
 	TransactionMoved   Action = "transaction.status_changed"

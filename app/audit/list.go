@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
 
 	"kontor/app/listing"
 	"kontor/app/store"
@@ -44,30 +45,9 @@ type Page struct {
 }
 
 // key is the place of an entry in the order of the log.
-type key struct {
-	At time.Time `bun:"at"`
-	ID uuid.UUID `bun:"id"`
-}
-
-// compare says whether a key is before another one in time.
-func (k key) compare(o key) int {
-	if c := k.At.Compare(o.At); c != 0 {
-		return c
-	}
-	return cmp.Compare(k.ID.String(), o.ID.String())
-}
+type key = listing.Moment
 
 type reading = listing.Reading[key]
-
-// cursorVersion changes when the meaning of a key does. Cursors of another version are ignored.
-const cursorVersion = 1
-
-func (k key) encode() string { return listing.Encode(cursorVersion, k.At, k.ID) }
-
-func decode(cursor string) (k key, ok bool) {
-	ok = listing.Decode(cursor, cursorVersion, &k.At, &k.ID)
-	return k, ok
-}
 
 // limits are the numbers of entries that a list reads at a time. Except for most they never change what is found. Tests
 // set them.
@@ -83,60 +63,25 @@ func limitsOf() limits { return limits{first: 200, batch: 5_000, most: 20_000, f
 // Page returns a page of the entries that match. The caller has checked that the log may be read, and f.Only has what
 // may be seen of it.
 func (l *Log) Page(ctx context.Context, f Filter) (p Page, err error) {
-	r := reading{Limit: PageSize + 1} // one more says that there is another page
-	if k, ok := decode(f.Before); ok {
-		r.From, r.Back = &k, true
-	} else if k, ok := decode(f.After); ok {
-		r.From = &k
-	}
-	found, err := l.find(ctx, f, r)
-	if err == nil && r.Back && found.stopped == nil && len(found.hits) <= PageSize {
-		r.From, r.Back = nil, false
-		found, err = l.find(ctx, f, r)
-	}
+	read, err := listing.ReadMoments(ctx, f.After, f.Before, func(ctx context.Context, r reading) (found, error) { return l.Find(ctx, f, r) })
 	if err != nil {
 		return Page{}, err
 	}
-	keys, more := listing.Cut(found.hits)
-	if r.Back {
-		slices.Reverse(keys)
-	}
-	p = around(r, keys, more)
-	if found.stopped != nil {
-		if r.Back {
-			p.Prev = found.stopped.encode()
-		} else {
-			p.Next, p.Until = found.stopped.encode(), found.stopped.At
-		}
-	}
-	if r.From == nil {
-		if err := l.count(ctx, f, found, &p); err != nil {
+	p = Page{Next: read.Next, Prev: read.Prev, Until: read.Until}
+	if read.First {
+		if err := l.count(ctx, f, read.Found, &p); err != nil {
 			return Page{}, err
 		}
 	}
-	p.Entries, err = l.load(ctx, keys)
+	p.Entries, err = l.Load(ctx, read.Keys)
 	return p, err
-}
-
-// around makes a page with the ways to the pages before and after it.
-func around(r reading, keys []key, more bool) (p Page) {
-	if len(keys) == 0 {
-		return Page{}
-	}
-	if more || r.Back {
-		p.Next = keys[len(keys)-1].encode()
-	}
-	if r.From != nil && !r.Back || r.Back && more {
-		p.Prev = keys[0].encode()
-	}
-	return p
 }
 
 // count says how many entries there are, where one range of an index can tell.
 func (l *Log) count(ctx context.Context, f Filter, of found, p *Page) error {
-	n := len(of.hits)
+	n := len(of.Hits)
 	switch {
-	case of.stopped != nil:
+	case of.Stopped != nil:
 		return nil
 	case n > PageSize:
 		var known bool
@@ -147,6 +92,23 @@ func (l *Log) count(ctx context.Context, f Filter, of found, p *Page) error {
 	}
 	p.Count, p.Capped, p.Counted = min(n, listing.CountCap), n > listing.CountCap, true
 	return nil
+}
+
+// lastAmong is how many of the newest entries Last looks at.
+const lastAmong = 16
+
+// Last returns the newest entry about a customer, as far as only lets it be seen; ok is false if there is none among the
+// newest sixteen. What is counted, see Saw, changed nothing and is left out.
+func (l *Log) Last(ctx context.Context, customer uuid.UUID, only store.Condition) (e Entry, ok bool, err error) {
+	newest := l.walked(Filter{}, &way{
+		index: "audit_customer", ranges: []store.Condition{bun.SafeQuery(`entry.customer_id = ?`, customer)},
+	}, lastAmong).ColumnExpr(`entry.bucket`)
+	err = listing.By(true, "entry.at", "entry.id").First(l.db.NewSelect(), 1).ColumnExpr(`entry.id, entry.at, entry.actor, entry.action`).
+		With("walked", newest).TableExpr(`walked AS entry`).Where(`entry.bucket IS NULL`).Where(`?`, store.All(only)).Scan(ctx, &e)
+	if store.IsNoRows(err) {
+		return Entry{}, false, nil
+	}
+	return e, err == nil, err
 }
 
 // Reader reads all entries that match, newest first, part by part. It never looks at all of them in one query or one
@@ -167,19 +129,19 @@ const readAtOnce = 500
 // Next returns the next entries, none at the end.
 func (r *Reader) Next(ctx context.Context) ([]Entry, error) {
 	for !r.done {
-		found, err := r.log.find(ctx, r.filter, reading{From: r.from, Limit: readAtOnce})
+		found, err := r.log.Find(ctx, r.filter, reading{From: r.from, Limit: readAtOnce})
 		if err != nil {
 			return nil, err
 		}
 		switch {
-		case found.stopped != nil:
-			r.from = found.stopped
-		case len(found.hits) == readAtOnce:
-			r.from = &found.hits[readAtOnce-1]
+		case found.Stopped != nil:
+			r.from = found.Stopped
+		case len(found.Hits) == readAtOnce:
+			r.from = &found.Hits[readAtOnce-1]
 		default:
 			r.done = true
 		}
-		entries, err := r.log.load(ctx, found.hits)
+		entries, err := r.log.Load(ctx, found.Hits)
 		if err != nil || len(entries) > 0 {
 			return entries, err
 		}
@@ -187,21 +149,15 @@ func (r *Reader) Next(ctx context.Context) ([]Entry, error) {
 	return nil, nil
 }
 
-// found is what a reading has found.
-type found struct {
-	hits []key
-	// stopped is the last entry that was looked at, if others were not, and fewer than the limit were found; nil
-	// otherwise.
-	stopped *key
-}
+type found = listing.Moments
 
-// find finds the entries of a reading, in the order of the reading.
-func (l *Log) find(ctx context.Context, f Filter, r reading) (found, error) {
+// Find finds the entries of a reading, in the order of the reading. See Page about what may be read.
+func (l *Log) Find(ctx context.Context, f Filter, r reading) (found, error) {
 	if f.impossible() {
 		return found{}, nil
 	}
 	if hits, all, err := l.gather(ctx, f, r); err != nil || all {
-		return found{hits: hits}, err
+		return found{Hits: hits}, err
 	}
 	ways := waysOf(f, r)
 	for seen := 0; ; {
@@ -211,7 +167,7 @@ func (l *Log) find(ctx context.Context, f Filter, r reading) (found, error) {
 			return found{}, err
 		}
 		if w.done {
-			return found{hits: w.hits}, nil
+			return found{Hits: w.hits}, nil
 		}
 		if seen += w.last; seen >= l.limits.most {
 			return furthest(ways), nil
@@ -222,8 +178,8 @@ func (l *Log) find(ctx context.Context, f Filter, r reading) (found, error) {
 // furthest returns what the way has found that has come furthest.
 func furthest(ways []*way) (f found) {
 	for _, w := range ways {
-		if at := w.rest.From; w.seen > 0 && (f.stopped == nil || at.compare(*f.stopped) < 0 != w.rest.Back) {
-			f = found{w.hits, at}
+		if at := w.rest.From; w.seen > 0 && (f.Stopped == nil || at.Compare(*f.Stopped) < 0 != w.rest.Back) {
+			f = found{Hits: w.hits, Stopped: at}
 		}
 	}
 	return f

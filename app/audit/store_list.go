@@ -177,7 +177,7 @@ func (l *Log) step(ctx context.Context, f Filter, w *way, n int) error {
 		w.done = true
 		return nil
 	}
-	w.add(n, f.hits(found), rows[0].Seen, key{*rows[0].LastAt, *rows[0].LastID})
+	w.add(n, f.hits(found), rows[0].Seen, key{At: *rows[0].LastAt, ID: *rows[0].LastID})
 	return nil
 }
 
@@ -195,7 +195,7 @@ func (f Filter) hits(rows []foundRow) (list []key) {
 	words := f.words()
 	for _, r := range rows {
 		if r.ID != nil && f.matches(words, Entry{Actor: *r.Actor, Subject: *r.Subject, Address: *r.Address}) {
-			list = append(list, key{*r.At, *r.ID})
+			list = append(list, key{At: *r.At, ID: *r.ID})
 		}
 	}
 	return list
@@ -243,8 +243,8 @@ func (l *Log) countRange(ctx context.Context, f Filter) (n int, known bool, err 
 	return n, true, err
 }
 
-// load reads entries, in the order of the keys.
-func (l *Log) load(ctx context.Context, keys []key) ([]Entry, error) {
+// Load reads entries, in the order of the keys.
+func (l *Log) Load(ctx context.Context, keys []key) ([]Entry, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}

@@ -36,6 +36,17 @@ func administratorsOf(ctx context.Context, db bun.IDB, customerID uuid.UUID) (li
 	return list, err
 }
 
+// namesCap is how many names AdministratorNames reads at most.
+const namesCap = 100
+
+// AdministratorNames returns the names of a customer's active administrators, in alphabetical order, up to a hundred. The caller
+// may read the customer's authorisations; the page has checked that.
+func (s *Service) AdministratorNames(ctx context.Context, customerID uuid.UUID) (names []string, err error) {
+	err = s.db.NewSelect().TableExpr(`customer_administrator AS a`).ColumnExpr(`p.name`).Join(`JOIN account AS p ON p.id = a.specialist_id`).
+		Where(`a.customer_id = ?`, customerID).Where(`p.active`).OrderExpr(`p.name_sort, p.id`).Limit(namesCap).Scan(ctx, &names)
+	return names, err
+}
+
 type processorRow struct {
 	SpecialistID  uuid.UUID `bun:"specialist_id"`
 	Person        string    `bun:"person"`

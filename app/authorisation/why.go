@@ -214,7 +214,8 @@ func (s *Service) answers(cu customer.Customer, t *transaction.Transaction, p *s
 		return list, nil
 	}
 	for _, w := range []policies.Permission{
-		{Object: policies.ObjectCustomer, Action: policies.Read}, {Object: policies.ObjectCustomer, Action: policies.Update}, wantManage,
+		{Object: policies.ObjectCustomer, Action: policies.Read}, {Object: policies.ObjectCustomer, Action: policies.Update},
+		{Object: policies.ObjectNote, Action: policies.Read}, {Object: policies.ObjectNote, Action: policies.Create}, wantManage,
 	} {
 		v, err := s.explain(p, p.to(uuid.Nil), w.Object, string(cu.Type), w.Action)
 		if err != nil {

@@ -73,12 +73,14 @@ func TestWhy(t *testing.T) {
 			"deactivated":  {off.ID, w.contract.ID, "administrator by Anna Amt; read transaction=false; process transaction=false"},
 			"end user":     {a.ID, w.contract.ID, "access; read transaction=true (allow end_user access *); process transaction=false"},
 			"invited":      {pending.ID, w.contract.ID, "read transaction=false; process transaction=false"},
-			"A, whole": {w.anna.ID, uuid.Nil, "administrator by Anna Amt; read customer=true (allow specialist * *); update customer=true (allow specialist * *); " +
+			"A, whole": {w.anna.ID, uuid.Nil, "administrator by Anna Amt; read customer=true (allow specialist * *); update customer=true (allow specialist * *); read note=true (allow specialist * *); " +
+				"create note=true (allow specialist * *); " +
 				"manage authorisation=true (allow specialist administrator *); " + fmt.Sprintf(both, "administrator")},
-			"B, whole": {w.ben.ID, uuid.Nil, "processor of Vertrag by Anna Amt; read customer=true (allow specialist * *); update customer=true (allow specialist * *); " +
+			"B, whole": {w.ben.ID, uuid.Nil, "processor of Vertrag by Anna Amt; read customer=true (allow specialist * *); update customer=true (allow specialist * *); read note=true (allow specialist * *); " +
+				"create note=true (allow specialist * *); " +
 				"manage authorisation=false; read transaction=false; process transaction=false"},
 			"user administrator, whole": {w.uwe.ID, uuid.Nil, "read customer=true (allow specialist * * via [user_administrator specialist]); " +
-				"update customer=true (allow specialist * * via [user_administrator specialist]); manage authorisation=true (allow user_administrator * *); " +
+				"update customer=true (allow specialist * * via [user_administrator specialist]); read note=true (allow specialist * * via [user_administrator specialist]); create note=true (allow specialist * * via [user_administrator specialist]); manage authorisation=true (allow user_administrator * *); " +
 				"read transaction=false; process transaction=false"},
 		} {
 			e, err := w.Why(w.Ctx, w.anna, w.customer, c.who, c.what)

@@ -21,6 +21,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/fault"
+	notes "kontor/app/note"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/app/transaction"
@@ -52,6 +53,7 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC))}
 	customers := customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts, Jobs: w.Jobs})
+	notes.New(notes.Options{DB: db, Now: w.Now, Audit: w.Audit, Customers: customers})
 	w.Service = New(Options{
 		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Audit: w.Audit, Accounts: w.Accounts, Approvals: w.Approvals, Customers: customers,
 		Accesses: access.New(access.Options{

@@ -5,6 +5,8 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
+
+	"kontor/app/listing"
 )
 
 // OfAccess returns all messages of one access with their attempts, oldest first, inside the caller's tx.
@@ -37,4 +39,26 @@ func (s *Service) PutBack(ctx context.Context, tx bun.IDB, list []Message, accou
 		}
 	}
 	return nil
+}
+
+// Find finds the messages of a reading: those to a customer's accesses, by the time at which they were queued. The caller has
+// checked that they may be read.
+func (s *Service) Find(ctx context.Context, customer uuid.UUID, r listing.Reading[listing.Moment]) (found listing.Moments, err error) {
+	o := listing.By(!r.Back, "created_at", "id")
+	q := s.db.NewSelect().Model((*Message)(nil)).ColumnExpr("created_at AS at, id").Where("customer_id = ?", customer).Where("access_id IS NOT NULL")
+	if r.From == nil {
+		o.First(q, r.Limit)
+	} else {
+		o.First(q, r.Limit, r.From.At, r.From.ID)
+	}
+	err = q.Scan(ctx, &found.Hits)
+	return found, err
+}
+
+// Load reads messages by their ids, without their attempts. The caller has checked that they may be read.
+func (s *Service) Load(ctx context.Context, ids []uuid.UUID) (list []Message, err error) {
+	if len(ids) > 0 {
+		err = s.db.NewSelect().Model(&list).Where("id IN (?)", bun.List(ids)).Scan(ctx)
+	}
+	return list, err
 }

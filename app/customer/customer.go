@@ -63,7 +63,11 @@ type Customer struct {
 	Version   int
 	CreatedAt time.Time
 	UpdatedAt time.Time
+	accesses  accessColumns
 }
+
+// AccessesAt sums up the customer's accesses, as they were when the customer was read.
+func (c Customer) AccessesAt(now time.Time) AccessSummary { return c.accesses.summary(now) }
 
 // Label is the customer number as people see it.
 func (c Customer) Label() string { return Label(c.Number) }
@@ -95,7 +99,7 @@ type Row struct {
 func (r Row) Label() string { return Label(r.Number) }
 
 // Status is the activity status that the overview shows and filters by.
-func (r Row) Status() AccessStatus { return statusOf(r.Access) }
+func (r Row) Status() AccessStatus { return r.Access.Status() }
 
 // ParseNumber reads "K-10001" (case and blanks around it do not matter); ok=false for everything else.
 func ParseNumber(s string) (n int64, ok bool) {

@@ -89,6 +89,7 @@ func (w *world) fill(n int) (d doomed, stays []account.Caller) {
 		VALUES (?, 'access', ?, ?, ?, 'Zwergpudelzucht', 'Zwergpudelzucht', ?, 'Anna Amt', ?, ?, 'waiting')`, newID(), newID(), d.ID, w.ben.ID, w.anna.ID, at, at)
 	w.Exec(`INSERT INTO job (id, kind, subject_id, customer_id, state, requested_at) VALUES (?, 'export', ?, ?, 'waiting', ?)`, newID(), newID(), d.ID, at)
 	w.Exec(`INSERT INTO recent_customer (account_id, customer_id, opened_at) VALUES (?, ?, ?)`, w.ben.ID, d.ID, at)
+	w.Exec(`INSERT INTO note (id, customer_id, author_id, text, search, created_at) VALUES (?, ?, ?, 'Zwergpudelzucht', 'zwergpudelzucht', ?)`, newID(), d.ID, w.ben.ID, at)
 	w.Exec(`INSERT INTO saved_view (id, account_id, list, name, query, created_at) VALUES (?, ?, 'customers', 'Meine', 'administrator=me', ?)`, newID(), only.ID, at)
 	w.Exec(`INSERT INTO preference (account_id, name, value) VALUES (?, 'theme', 'dark')`, only.ID)
 	w.Exec(`INSERT INTO known_browser (id, account_id, token_hash, seen_at) VALUES (?, ?, 'hash', ?)`, newID(), only.ID, at)
@@ -131,7 +132,7 @@ func TestDelete(t *testing.T) {
 		d, stays := w.fill(3)
 		w.everyTable(d)
 		cu, counts, err := w.WillDelete(ctx, w.anna, d.ID)
-		want := DeletionCounts{Accesses: 4, EndUsers: 1, Transactions: 3, Messages: 3, LogEntries: 1}
+		want := DeletionCounts{Accesses: 4, EndUsers: 1, Transactions: 3, Notes: 1, Messages: 3, LogEntries: 1}
 		require.NoError(t, err)
 		assert.Equal(t, d.ID, cu.ID)
 		assert.Equal(t, want, counts, "will delete")
@@ -262,8 +263,8 @@ func TestDependentsMatchParts(t *testing.T) {
 			Dependent
 			want string
 		}{
-			{"notes", Dependent{}, "their notes have no place among the parts"},
-			{"notes", Dependent{Count: count}, "their notes have no place among the parts"},
+			{"letters", Dependent{}, "their letters have no place among the parts"},
+			{"letters", Dependent{Count: count}, "their letters have no place among the parts"},
 			{Links, Dependent{Count: count}, "two features erase their links"},
 			{Transactions, dependents[Transactions], "two features erase their transactions"},
 		} {

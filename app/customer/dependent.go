@@ -18,6 +18,7 @@ type Part string
 // undone, who opened the customer last.
 const (
 	Transactions   Part = "transactions"
+	Notes          Part = "notes"
 	Messages       Part = "messages"
 	Links          Part = "links"
 	Accesses       Part = "accesses"
@@ -34,6 +35,7 @@ var parts = []struct {
 	count func(*DeletionCounts) *int64 // the place of the part's count; nil: it is not counted
 }{
 	{Transactions, func(c *DeletionCounts) *int64 { return &c.Transactions }},
+	{Notes, func(c *DeletionCounts) *int64 { return &c.Notes }},
 	{Messages, func(c *DeletionCounts) *int64 { return &c.Messages }},
 	{Links, nil},
 	{Accesses, func(c *DeletionCounts) *int64 { return &c.Accesses }},

@@ -81,7 +81,7 @@ func (l *overview) facetsOf(f Filter) (list []facet) {
 func (l *overview) statusFacet(s AccessStatus) facet {
 	f := facet{
 		where: l.hasStatus(s), index: "customer_status_name", names: "customer_status_name", ordered: true,
-		sampled: func(r *sampledText) bool { return statusOf(r.summary(l.now)) == s },
+		sampled: func(r *sampledText) bool { return r.summary(l.now).Status() == s },
 	}
 	if s == Invited || s == LinkExpired {
 		f.index, f.ordered = "customer_invited", false
@@ -89,8 +89,8 @@ func (l *overview) statusFacet(s AccessStatus) facet {
 	return f
 }
 
-// statusOf returns the value of Filter.Status that shows a customer.
-func statusOf(s AccessSummary) AccessStatus {
+// Status is the activity status that the overview shows, and the value of Filter.Status that shows a customer.
+func (s AccessSummary) Status() AccessStatus {
 	if s.Worst == "" {
 		return NoAccesses
 	}

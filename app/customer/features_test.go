@@ -4,6 +4,7 @@ import (
 	"kontor/app/access"
 	"kontor/app/account/accounttest"
 	"kontor/app/customer"
+	"kontor/app/note"
 	"kontor/app/transaction"
 )
 
@@ -13,5 +14,6 @@ func init() {
 			DB: f.DB, Now: f.Now, Customers: customers, Accounts: f.Accounts, Courier: f.Post, Approvals: f.Approvals,
 		})
 		transaction.New(transaction.Options{DB: f.DB, Now: f.Now, Customers: customers})
+		note.New(note.Options{DB: f.DB, Now: f.Now, Customers: customers})
 	}
 }

@@ -48,6 +48,7 @@ func (r *record) set(d Data) {
 func (r record) customer() Customer {
 	return Customer{
 		ID: r.ID, Number: r.Number, Type: r.Type, Data: r.Data, Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+		accesses: r.accessColumns,
 	}
 }
 

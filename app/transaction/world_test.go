@@ -14,6 +14,7 @@ import (
 	"kontor/app/account/accounttest"
 	"kontor/app/assignment"
 	"kontor/app/customer"
+	"kontor/app/note"
 	"kontor/app/sample"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
@@ -44,6 +45,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	w.Step = time.Millisecond // two things have the same time only if a test wants it
 	w.customers = customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Accounts: w.Accounts, Courier: w.Post, Jobs: w.Jobs})
 	access.New(access.Options{DB: db, Now: w.Now, Customers: w.customers, Accounts: w.Accounts, Courier: w.Post, Approvals: w.Approvals})
+	note.New(note.Options{DB: db, Now: w.Now, Audit: w.Audit, Customers: w.customers})
 	w.Service = New(Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Customers: w.customers})
 	w.anna = w.Person("Anna Amt", true, policies.Specialist)
 	w.ben = w.Person("Ben Büro", true, policies.Specialist)

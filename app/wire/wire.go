@@ -26,9 +26,11 @@ import (
 	"kontor/app/erasure"
 	"kontor/app/handover"
 	"kontor/app/heartbeat"
+	"kontor/app/history"
 	"kontor/app/job"
 	"kontor/app/logo"
 	"kontor/app/metrics"
+	"kontor/app/note"
 	"kontor/app/policy"
 	"kontor/app/savedview"
 	"kontor/app/secret"
@@ -81,6 +83,8 @@ type Services struct {
 	Summaries      *attention.Summaries
 	Policies       *policy.Service
 	Processes      *heartbeat.Service
+	Notes          *note.Service
+	Histories      *history.Service
 	Views          *savedview.Service
 
 	syncClock func(context.Context) error
@@ -267,6 +271,7 @@ func (s *Services) build(tune []Tune) (err error) {
 	s.Transactions = transaction.New(transaction.Options{
 		DB: s.DB, Now: s.Now, Decider: s.Decider, Audit: s.Audit, Customers: s.Customers, Zone: c.Zone,
 	})
+	s.Notes = note.New(note.Options{DB: s.DB, Now: s.Now, Audit: s.Audit, Customers: s.Customers})
 	s.Authorisations = authorisation.New(authorisation.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Decider: s.Decider, Audit: s.Audit, Customers: s.Customers, Accesses: s.Accesses,
 		Transactions: s.Transactions, Accounts: s.Accounts, Approvals: s.Approvals, Erasures: s.Erasures, Log: s.Log,
@@ -281,6 +286,9 @@ func (s *Services) build(tune []Tune) (err error) {
 	})
 	s.Policies = policy.New(policy.Options{
 		DB: s.DB, Now: s.Now, Decider: s.Decider, Audit: s.Audit, Approvals: s.Approvals, Transactions: s.Transactions, Customers: s.Customers, Log: s.Log,
+	})
+	s.Histories = history.New(history.Options{
+		Audit: s.Audit, Courier: s.Courier, Customers: s.Customers, Accesses: s.Accesses, Transactions: s.Transactions, Notes: s.Notes,
 	})
 	s.Views = savedview.New(savedview.Options{DB: s.DB, Now: s.Now, Decider: s.Decider})
 	s.Attention = attention.New(attention.Options{
@@ -377,6 +385,7 @@ func (s *Services) Loop() *loop.Loop {
 			{Name: "clean up sessions and links", Every: 10 * time.Minute, Run: s.Accounts.CleanUp},
 			{Name: "forget refused requests of nobody", Every: time.Hour, Run: s.Audit.Prune},
 			{Name: "forget removals that can't be undone any more", Every: time.Minute, Run: s.Authorisations.Purge},
+			{Name: "forget notes that can't be put back any more", Every: time.Minute, Run: s.Notes.Purge},
 			{Name: "follow the database's clock", Every: time.Minute, Run: s.syncClock},
 		},
 	})

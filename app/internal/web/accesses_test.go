@@ -41,8 +41,8 @@ func TestAuthorisations(t *testing.T) {
 	doc := b.get(w.path() + "/authorisations").doc(t)
 	id := w.row("berta@kunde.example").ID.String()
 	for selector, want := range map[string]string{
-		"h1":                      "Berta Kühn",
-		".tabs [aria-current]":    "Authorisations",
+		"h1": "Berta Kühn",
+		".tabs [aria-current] > span:first-child": "Authorisations",
 		"#g-accesses":             "Accesses",
 		"#g-administrators":       "Administrators",
 		"#g-processors":           "Additional processors",

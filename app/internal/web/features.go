@@ -11,6 +11,7 @@ import (
 	"kontor/app/internal/web/customerimport"
 	"kontor/app/internal/web/customerpage"
 	"kontor/app/internal/web/handover"
+	"kontor/app/internal/web/history"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/operation"
 	"kontor/app/internal/web/policy"
@@ -30,7 +31,9 @@ type feature interface{ Routes() []kit.Route }
 func (s *Server) compose(o Options) {
 	k := s.Kit
 	s.signin = signin.New(k, o.Accounts)
-	heads := customerpage.New(k, o.Customers, o.Transactions)
+	heads := customerpage.New(k, customerpage.Options{
+		Customers: o.Customers, Transactions: o.Transactions, Authorisations: o.Authorisations, Notes: o.Histories.Notes,
+	})
 	accounts := account.New(k, o.Accounts, o.Handovers, s.signin)
 	views := savedview.New(k, o.Views)
 	transactions := transaction.New(k, transaction.Options{Transactions: o.Transactions, Customers: o.Customers, Heads: heads, Views: views})
@@ -46,7 +49,7 @@ func (s *Server) compose(o Options) {
 		AccountPages: accounts, ApprovalPages: approvals, TransactionPages: transactions,
 	})
 	log := audit.New(k, audit.Options{
-		Accounts: o.Accounts, Customers: o.Customers, Accesses: o.Accesses, Transactions: o.Transactions, Handovers: o.Handovers,
+		Accounts: o.Accounts, Customers: o.Customers, Accesses: o.Accesses, Transactions: o.Transactions, Handovers: o.Handovers, Notes: o.Histories.Notes,
 		Heads: heads, TransactionPages: transactions,
 	})
 	attentions := attention.New(k, o.Attention)
@@ -61,7 +64,7 @@ func (s *Server) compose(o Options) {
 		}), customerimport.New(k, o.Imports, o.Customers, o.ImportMax), customers, accesses, s.signin, accounts, specialists,
 		registration.New(k, o.Accesses, s.signin), portal.New(k, o.Accesses, o.Transactions), operations, log, transactions,
 		authorisation.New(k, o.Authorisations, heads, accesses, transactions), handover.New(k, o.Handovers, o.Customers),
-		attentions, policies, approvals, views,
+		attentions, policies, approvals, views, history.New(k, o.Histories, heads, log),
 	}
 	k.Show(
 		customers.Place(), transactions.Place(), attentions.Place(), approvals.Place(), specialists.Place(), policies.Place(),

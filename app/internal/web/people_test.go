@@ -21,6 +21,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/handover"
 	"kontor/app/job"
+	"kontor/app/listing"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
@@ -67,6 +68,7 @@ type things struct {
 	task                                                      string
 	job                                                       uuid.UUID // that waits and can be cancelled
 	imported                                                  uuid.UUID // a file of the admin
+	note                                                      uuid.UUID // of the admin
 }
 
 // furnish makes one of everything: a customer with an open invitation, a running deletion, a colleague, links.
@@ -84,6 +86,7 @@ func (w *world) furnish() things {
 		}
 	}
 	x.transaction = w.transaction("Einkommensteuer 2025").ID
+	x.note = w.noted(w.admin, "Ruft gern zurück")
 	if w.processor != uuid.Nil {
 		w.addProcessor(x.transaction, w.processor)
 	}
@@ -112,6 +115,15 @@ func (w *world) furnish() things {
 	require.NotEmpty(w, x.reset, "links are missing")
 	require.NotEmpty(w, x.confirm, "links are missing")
 	return x
+}
+
+// noted is a note about the customer.
+func (w *world) noted(by account.Caller, text string) uuid.UUID {
+	w.Helper()
+	must(w.TB, w.notes.Write(context.Background(), by, w.customer, text, ""))
+	found, err := w.notes.Find(context.Background(), w.customer, "", listing.Reading[listing.Moment]{Limit: 1})
+	must(w.TB, err)
+	return found.Hits[0].ID
 }
 
 // uploaded is a file of customers that the admin has uploaded.
@@ -203,7 +215,7 @@ func (x things) address(t *testing.T, path string) string {
 	case strings.HasPrefix(path, "/account/email/"):
 		token = x.confirm
 	}
-	path = strings.NewReplacer(":version", "1", ":hid", x.handover.String(), ":did", x.deputy.String(), ":aid", x.access.String(), ":id", id, ":removal", x.access.String(), ":session", strings.Repeat("0", 32), ":token", token, ":queue", "mail", ":key", "contract", ":task", x.task, ":job", x.job.String()).Replace(path)
+	path = strings.NewReplacer(":version", "1", ":hid", x.handover.String(), ":did", x.deputy.String(), ":nid", x.note.String(), ":aid", x.access.String(), ":id", id, ":removal", x.access.String(), ":session", strings.Repeat("0", 32), ":token", token, ":queue", "mail", ":key", "contract", ":task", x.task, ":job", x.job.String()).Replace(path)
 	if strings.HasSuffix(path, "/authorisations/why") {
 		path += "?person=" + x.specialist.String()
 	}

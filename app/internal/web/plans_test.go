@@ -62,6 +62,12 @@ func TestNoWholeTables(t *testing.T) {
 		for _, list := range lists() {
 			b.get(list).want(t, http.StatusOK)
 		}
+		for _, filter := range []string{"sort=notes", "sort=deliveries", "q=ruft"} {
+			b.get(x.address(t, "/customers/:id/history")+"?"+filter).want(t, http.StatusOK)
+		}
+		processor := w.asker("processor") // whose transactions are counted in another way
+		w.addProcessor(x.transaction, w.processor)
+		processor.get(w.path()+"/history").want(t, http.StatusOK)
 		said := shapes(seen.take())
 		require.Greater(t, len(said), 100)
 		found := map[string]bool{}

@@ -31,6 +31,7 @@ import (
 	"kontor/app/customerimport"
 	"kontor/app/fault"
 	"kontor/app/handover"
+	"kontor/app/history"
 	"kontor/app/internal/web/client"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/operation"
@@ -57,6 +58,7 @@ type Options struct {
 	Handovers      *handover.Service
 	Imports        *customerimport.Service
 	Attention      *attention.Service
+	Histories      *history.Service
 	Views          *savedview.Service
 	Approvals      *approval.Service
 	Policies       *policy.Service

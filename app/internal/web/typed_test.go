@@ -47,6 +47,8 @@ func (w *world) typedInto(x things) map[string]url.Values {
 		"POST /customers/:id/data":               person,
 		"POST /customers/:id/delete":             {"confirm": {"K-12345"}},
 		"POST /customers/:id/accesses":           {"first_name": {"Otto"}, "last_name": {"Ort"}, "email": {"otto@kunde.example"}, "mobile": {"0171 2345678"}, "locale": {"en"}},
+		"POST /customers/:id/notes":              {"note": {"Ruft zurück,\nsagt <Otto>"}},
+		"POST /customers/:id/notes/:nid":         {"note": {"Ruft doch nicht zurück"}, "version": {"1"}},
 		"POST /customers/:id/accesses/:aid":      {"first_name": {"Otto"}, "last_name": {"Ort"}, "email": {"otto@kunde.example"}, "locale": {"en"}, "version": {"1"}},
 		"POST /customers/:id/administrators":     {"specialist": {someone}, "q": {"kollegin"}},
 		"POST /customers/:id/processors":         {"specialist": {someone}, "transaction": {x.transaction.String()}},
@@ -72,7 +74,7 @@ func (w *world) typedInto(x things) map[string]url.Values {
 
 		"POST /specialists/:id/handover": nil, "POST /policies/versions/:version/restore": nil,
 		"POST /account/email/:token": nil, "POST /account/sessions": nil, "POST /account/sessions/:session/end": nil, "POST /approvals/:id/approve": nil,
-		"POST /approvals/:id/stop": nil, "POST /attention/resend": nil, "POST /customers/:id/accesses/:aid/deactivate": nil,
+		"POST /approvals/:id/stop": nil, "POST /attention/resend": nil, "POST /customers/:id/notes/:nid/remove": nil, "POST /customers/:id/notes/:nid/restore": nil, "POST /customers/:id/accesses/:aid/deactivate": nil,
 		"POST /customers/:id/accesses/:aid/reactivate": nil, "POST /customers/:id/accesses/:aid/resend": nil, "POST /customers/:id/accesses/:aid/try": nil,
 		"POST /customers/:id/authorisations/remove": nil, "POST /customers/:id/authorisations/undo/:removal": nil,
 		"POST /customers/import": nil, "POST /customers/imports/:id/check": nil, "POST /customers/imports/:id/again": nil,

@@ -32,9 +32,11 @@ import (
 	"kontor/app/fault"
 	"kontor/app/handover"
 	"kontor/app/heartbeat"
+	"kontor/app/history"
 	"kontor/app/internal/web/kit"
 	"kontor/app/job"
 	"kontor/app/lang"
+	"kontor/app/note"
 	policykeeping "kontor/app/policy"
 	"kontor/app/savedview"
 	"kontor/app/secret"
@@ -59,6 +61,7 @@ type world struct {
 	policyService *policykeeping.Service
 	jobs          *job.Service
 	handovers     *handover.Service
+	notes         *note.Service
 	imports       *customerimport.Service
 	transactions  *transaction.Service
 	admin         account.Caller
@@ -180,6 +183,7 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		Customers: w.customers, BaseURL: baseURL, Firm: accounttest.FirmName,
 	})
 	w.transactions = transaction.New(transaction.Options{DB: db, Now: f.Now, Decider: f.Decider, Audit: f.Audit, Customers: w.customers})
+	w.notes = note.New(note.Options{DB: db, Now: f.Now, Audit: f.Audit, Customers: w.customers})
 	w.handovers = handover.New(handover.Options{
 		DB: db, Now: f.Now, Zone: time.UTC, Decider: f.Decider, Audit: f.Audit, Accounts: f.Accounts, Approvals: f.Approvals,
 		Customers: w.customers, Transactions: w.transactions, Jobs: w.jobs,
@@ -198,6 +202,9 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		Authorisations: authorisation.New(authorisation.Options{
 			DB: db, Now: f.Now, Key: f.Key, Decider: f.Decider, Audit: f.Audit, Accounts: f.Accounts, Approvals: f.Approvals,
 			Customers: w.customers, Accesses: w.accesses, Transactions: w.transactions,
+		}),
+		Histories: history.New(history.Options{
+			Audit: f.Audit, Courier: f.Post, Customers: w.customers, Accesses: w.accesses, Transactions: w.transactions, Notes: w.notes,
 		}),
 		Views: savedview.New(savedview.Options{DB: db, Now: f.Now, Decider: f.Decider}),
 		Attention: attention.New(attention.Options{

@@ -360,7 +360,7 @@ func (s *Screens) reactivateAccess(c *fiber.Ctx) error {
 
 // numberOfAccess answers how the number of an access was understood, read in the country of its customer.
 func (s *Screens) numberOfAccess(c *fiber.Ctx) error {
-	cu, err := s.heads.Of(c, "authorisations")
+	cu, err := s.heads.BareOf(c, "authorisations")
 	if err != nil || !cu.MayCreateAccess() && !cu.MayUpdateAccess() {
 		return kit.OrForbidden(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"kontor/app/internal/web/customerpage"
 	"kontor/app/internal/web/kit"
 	transactionpages "kontor/app/internal/web/transaction"
+	"kontor/app/store"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
@@ -27,7 +28,7 @@ type auditPage struct {
 	Groups []whatGroup
 	Chips  []chip
 	Page   audit.Page
-	Rows   []row
+	Rows   []Row
 	Next   string // addresses of the next and the previous page
 	Prev   string
 	Export string // address of the log as a file, "" for people who may not download it
@@ -51,8 +52,8 @@ func (p auditPage) WithoutWho() *chip {
 	return &chip{Text: p.Found.Person.Name, Href: a.address(p.Path, "", "")}
 }
 
-// row is an entry with its links, "" where there is none.
-type row struct {
+// Row is an entry with its links, "" where there is none.
+type Row struct {
 	audit.Entry
 	WhoHref string // what else this person has done
 	Href    string // what it is about
@@ -80,7 +81,7 @@ func (s *Screens) showCustomerLog(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	d := auditPage{Customer: &cu, Path: cu.Path + "/log", Asked: readAsked(c, false)}
+	d := auditPage{Customer: &cu, Path: LogPath(cu), Asked: readAsked(c, false)}
 	return s.renderLog(c, d, audit.Filter{Customers: []uuid.UUID{cu.ID}}, kit.View{
 		Page: "audit/customer", Title: cu.Name() + " · " + s.Say(c, "tab.log"), Nav: "customers",
 	})
@@ -140,12 +141,32 @@ func (r reader) within(ctx context.Context, scope audit.Filter) (_ audit.Filter,
 	if err := r.Audit.Flush(ctx); err != nil {
 		r.Log.Warn("the log could not be written", "error", err)
 	}
-	scope.Only, err = r.o.Transactions.Logged(r.caller, "entry")
+	transactions, err := r.o.Transactions.Logged(r.caller, "entry")
+	if err != nil {
+		return scope, err
+	}
+	notes, err := r.o.Notes.Logged(r.caller, "entry")
+	switch {
+	case transactions == nil:
+		scope.Only = notes
+	case notes == nil:
+		scope.Only = transactions
+	default:
+		scope.Only = store.All(transactions, notes)
+	}
 	return scope, err
 }
 
+// RowsOf returns entries about a customer with their links, for another page about this customer.
+func (s *Screens) RowsOf(c *fiber.Ctx, cu customerpage.Head, entries []audit.Entry) ([]Row, error) {
+	return s.reader(c).rows(s.Ctx(c), auditPage{Customer: &cu, Path: LogPath(cu), Page: audit.Page{Entries: entries}})
+}
+
+// LogPath is the address of a customer's log.
+func LogPath(cu customerpage.Head) string { return cu.Path + "/log" }
+
 // rows are the entries of a page with their links.
-func (r reader) rows(ctx context.Context, d auditPage) ([]row, error) {
+func (r reader) rows(ctx context.Context, d auditPage) ([]Row, error) {
 	objects, err := r.objectsOf(ctx, d)
 	if err != nil {
 		return nil, err
@@ -153,9 +174,9 @@ func (r reader) rows(ctx context.Context, d auditPage) ([]row, error) {
 	if err := r.sayKinds(ctx, d.Page.Entries); err != nil {
 		return nil, err
 	}
-	rows := make([]row, len(d.Page.Entries))
+	rows := make([]Row, len(d.Page.Entries))
 	for i, e := range d.Page.Entries {
-		rows[i] = row{Entry: e, WhoHref: d.whoAddress(e)}
+		rows[i] = Row{Entry: e, WhoHref: d.whoAddress(e)}
 		if rows[i].Href, err = objects.link(e); err != nil {
 			return nil, err
 		}

@@ -105,6 +105,11 @@ func (o objects) link(e audit.Entry) (string, error) {
 		return o.customer(e), nil
 	case "access":
 		return when(o.accesses[e.SubjectID.UUID], o.authorisations(e)), nil
+	case "note":
+		if at := o.customer(e); at != "" {
+			return at + "/history?sort=notes", nil
+		}
+		return "", nil
 	case "administrator", "processor", "authorisation":
 		return o.authorisations(e), nil
 	case "transaction":

@@ -21,17 +21,17 @@ import (
 func TestPagesRender(t *testing.T) {
 	at := time.Date(2026, 11, 24, 9, 12, 0, 0, time.UTC)
 	id := uuid.Must(uuid.NewV7())
-	var rows []row
+	var rows []Row
 	for _, detail := range []string{"", `{"city":["Kiel",""]}`, `{"accesses":2}`} {
-		rows = append(rows, row{
+		rows = append(rows, Row{
 			Entry: audit.Entry{ID: id, At: at, Actor: "Anna", Action: audit.CustomerUpdated, Subject: "K-00001", Detail: detail,
 				CustomerID: uuid.NullUUID{UUID: id, Valid: true}},
 			WhoHref: "/audit?who=nobody", Href: "/customers", Customer: "K-10001", CustomerHref: "/customers",
 		})
 	}
 	rows = append(rows,
-		row{Entry: audit.Entry{ID: id, At: at, Action: audit.SignInUnknown, Times: 3, LastAt: &at, Bucket: "x", Fold: "y", Detail: `["POST /login"]`}},
-		row{Entry: audit.Entry{ID: id, At: at, Action: audit.RequestRefused, Times: 1, LastAt: &at, Bucket: "x", Fold: "y", Address: "192.0.2.7"}, Href: "/queues"})
+		Row{Entry: audit.Entry{ID: id, At: at, Action: audit.SignInUnknown, Times: 3, LastAt: &at, Bucket: "x", Fold: "y", Detail: `["POST /login"]`}},
+		Row{Entry: audit.Entry{ID: id, At: at, Action: audit.RequestRefused, Times: 1, LastAt: &at, Bucket: "x", Fold: "y", Address: "192.0.2.7"}, Href: "/queues"})
 	filled := auditPage{
 		Path: "/audit", Rows: rows, Next: "/audit?after=x", Prev: "/audit?before=x", Export: "/audit.csv",
 		Asked:  asked{Query: "a", Who: "anna", What: "customers", Customer: "K-10001", From: "2026-11-24", To: "2026-11-24", Address: "192.0.2.7"},

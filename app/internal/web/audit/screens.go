@@ -9,6 +9,7 @@ import (
 	"kontor/app/internal/web/customerpage"
 	"kontor/app/internal/web/kit"
 	transactionpages "kontor/app/internal/web/transaction"
+	"kontor/app/note"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
@@ -20,6 +21,7 @@ type Options struct {
 	Accesses     *access.Service
 	Transactions *transaction.Service
 	Handovers    *handover.Service
+	Notes        *note.Service
 
 	Heads            *customerpage.Heads
 	TransactionPages *transactionpages.Screens

@@ -151,7 +151,7 @@ func (s *Screens) removeAuthorisations(c *fiber.Ctx) error {
 }
 
 func (s *Screens) undoRemoval(c *fiber.Ctx) error {
-	cu, err := s.heads.Of(c, "authorisations")
+	cu, err := s.heads.BareOf(c, "authorisations")
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,11 @@ func matrixCellOf(t *text.Texts, c authorisation.Cell) matrixCell {
 const csvColumns = 2000
 
 func (s *Screens) matrixOf(c *fiber.Ctx, columns int) (d matrix, err error) {
-	if d.Customer, err = s.heads.Of(c, "authorisations"); err != nil {
+	of := s.heads.Of
+	if columns == csvColumns { // a file has no head
+		of = s.heads.BareOf
+	}
+	if d.Customer, err = of(c, "authorisations"); err != nil {
 		return d, err
 	}
 	d.Filter = authorisation.MatrixFilter{Name: kit.QueryTerm(c, "q"), Transaction: kit.QueryTerm(c, "t"), Transactions: columns}

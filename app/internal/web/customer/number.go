@@ -17,7 +17,7 @@ func (s *Screens) numberOfNew(c *fiber.Ctx) error {
 
 // numberOfCustomer answers how the number in a customer's data was understood, read in the country that is chosen there.
 func (s *Screens) numberOfCustomer(c *fiber.Ctx) error {
-	cu, err := s.heads.Of(c, "data")
+	cu, err := s.heads.BareOf(c, "data")
 	if err != nil || !cu.MayUpdate() {
 		return kit.OrForbidden(err)
 	}

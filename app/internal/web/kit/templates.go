@@ -60,6 +60,7 @@ func loadTemplates(pages fs.FS, tx *text.Texts, static *static.Files, now func()
 		"locale":    func() string { return tx.Locale },
 		"asset":     static.URL,
 		"lines":     linkLines,
+		"linked":    linkWords,
 		"phone":     phone.Show,
 		"whole":     whole,
 		"browser":   tx.Browser,
@@ -164,6 +165,31 @@ func dict(pairs ...any) (map[string]any, error) {
 		m[name] = pairs[i+1]
 	}
 	return m, nil
+}
+
+// webAddress matches what may be a web address in a text.
+var webAddress = regexp.MustCompile(`https?://[^\s<>"]+`)
+
+// linkWords escapes a text of people, and turns the web addresses in it into links. An address with a name or password before
+// the host stays text: it may look like that of another host.
+func linkWords(text string) template.HTML {
+	var b strings.Builder
+	from := 0
+	for _, at := range webAddress.FindAllStringIndex(text, -1) {
+		address := strings.TrimRight(text[at[0]:at[1]], `.,;:!?'`)
+		if strings.HasSuffix(address, ")") && !strings.Contains(address, "(") { // the text stands in brackets
+			address = strings.TrimRight(address, `).,;:!?'`)
+		}
+		u, err := url.Parse(address)
+		if err != nil || u.Host == "" || u.User != nil {
+			continue
+		}
+		b.WriteString(string(whole(text[from:at[0]])))
+		b.WriteString(`<a href="` + template.HTMLEscapeString(address) + `" rel="noreferrer">` + template.HTMLEscapeString(address) + `</a>`)
+		from = at[0] + len(address)
+	}
+	b.WriteString(string(whole(text[from:])))
+	return template.HTML(b.String()) // every part is escaped above
 }
 
 // linkLines escapes a mail's text. It turns each line that is only a web address into a link.
