@@ -74,7 +74,7 @@ func TestBrowserPolicies(t *testing.T) {
 	b.resize(1440)
 	b.run(chromedp.SetValue("#glance-about", "transaction", chromedp.ByQuery))
 	b.eval(`document.querySelector("#glance-about").dispatchEvent(new Event("change", {bubbles: true}))`, nil)
-	b.waitFor("the filter", `document.querySelectorAll("#glance tbody tr").length === 3 && location.search.includes("about=transaction")`)
+	b.waitFor("the filter", `document.querySelectorAll("#glance tbody tr").length === 4 && location.search.includes("about=transaction")`)
 	b.run(chromedp.Click("#c-specialist-transaction-read-processor", chromedp.ByQuery))
 	b.waitFor("no odd combination", `document.querySelector("#oddities").innerText.includes("No odd combinations") && !document.querySelector("#c-specialist-transaction-process .odd")`)
 	b.quiet()

@@ -100,17 +100,21 @@ func TestGlanceFilter(t *testing.T) {
 	require.NoError(t, err)
 	next, err := policies.New(policies.Default + "p, auditor, *, queue, *, read, allow\n")
 	require.NoError(t, err)
+	all := 0
+	for _, actions := range policies.Objects {
+		all += len(actions)
+	}
 	for _, tt := range []struct {
 		asked             string
 		roles, rows, seen int
 	}{
-		{"", 7, 31, 31},
-		{"for=auditor", 1, 31, 31},
-		{"for=boss about=nothing", 7, 31, 31},
+		{"", 7, all, all},
+		{"for=auditor", 1, all, all},
+		{"for=boss about=nothing", 7, all, all},
 		{"about=queue", 7, 2, 2},
-		{"differs=1", 7, 31, 1},
+		{"differs=1", 7, all, 1},
 		{"differs=1 for=auditor about=queue", 1, 2, 1},
-		{"differs=1 for=specialist", 1, 31, 0},
+		{"differs=1 for=specialist", 1, all, 0},
 	} {
 		t.Run(tt.asked, func(t *testing.T) {
 			values := map[string]string{}
