@@ -31,7 +31,7 @@ func TestTemplatesReadLikeDocuments(t *testing.T) {
 		files++
 		source, err := fs.ReadFile(views.Pages(), name)
 		// Later faults may follow from the first.
-		assert.Empty(t, layoutFaults(string(source)))
+		assert.Empty(t, layoutFaults(string(source)), name)
 		return err
 	})
 	require.NoError(t, err)

@@ -114,7 +114,8 @@ func TestSample(t *testing.T) {
 			for range looks {
 				w.sampleOnce()
 				l := w.list(c.filter)
-				l.alike, l.scope.where = c.alike, c.scope
+				l.alike, l.scope.where, l.administrator = c.alike, c.scope, uuid.Nil
+				l.facets = l.facetsOf(l.filter)
 				e, err := l.expect(ctx)
 				require.NoError(t, err, "%+v", c)
 				require.True(t, e.known, "%+v", c)

@@ -7,6 +7,19 @@ type client struct {
 	note                           string
 	orphan                         bool // it has no administrator
 	accesses                       []invitation
+	written                        []note
+}
+
+// note is what the colleague who keeps a customer has written about it.
+type note struct {
+	days int // ago
+	text string
+}
+
+// noted adds a note.
+func (c client) noted(days int, text string) client {
+	c.written = append(c.written, note{days, text})
+	return c
 }
 
 // days is how long the firm has had the customer: a little longer than its oldest access exists.
@@ -44,14 +57,16 @@ func named(first, last string, in invitation) invitation {
 }
 
 var clients = []client{
-	person("ms", "Anna", "Berg", activeCode),
+	person("ms", "Anna", "Berg", activeCode).noted(2, "Hat den Bescheid vom Finanzamt angekündigt.\nFrist im Blick behalten."),
 	company("Müller & Söhne GmbH", "GmbH", "Jürgen", "Müller", active, named("Petra", "Müller", fresh)),
-	person("mr", "Stefan", "Steinhoff", fresh),
+	person("mr", "Stefan", "Steinhoff", fresh).noted(0, "Ruft nach dem Urlaub wegen der Einladung an."),
 	person("ms", "Zoë", "Weißenborn", looked),
 	company("Bäckerei Öztürk e. K.", "e. K.", "Elif", "Öztürk", activeCode),
 	person("mr", "Matthias", "Krüger", expired),
-	company("Hafen Logistik AG", "AG", "Björn", "Petersen", active, named("Swantje", "Claasen", active), named("Ole", "Thomsen", invitation{hours: 24 * 50, mail: handed, registered: true, deactivated: true})),
-	person("ms", "Agnieszka", "Kowalska", invitation{hours: 2, mail: refused}),
+	company("Hafen Logistik AG", "AG", "Björn", "Petersen", active, named("Swantje", "Claasen", active), named("Ole", "Thomsen", invitation{hours: 24 * 50, mail: handed, registered: true, deactivated: true})).
+		noted(12, "Ole Thomsen hat das Unternehmen verlassen, der Zugang ist deaktiviert.").
+		noted(3, "Betriebsprüfung: Frau Claasen stellt die Unterlagen zusammen.\nMuster: https://www.bundesfinanzministerium.de"),
+	person("ms", "Agnieszka", "Kowalska", invitation{hours: 2, mail: refused}).noted(0, "Die E-Mail-Adresse stimmt nicht, am Telefon nachfragen."),
 	person("mr", "Łukasz", "Zieliński", freshCode),
 	company("Steinmann Immobilien GmbH & Co. KG", "GmbH & Co. KG", "Gerd", "Steinmann", active),
 	person("ms", "Ursula", "Hoffmann", invitation{hours: 30, mail: bounced}),

@@ -5,9 +5,11 @@ package demo
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"time"
 
+	"github.com/alexedwards/argon2id"
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
@@ -20,8 +22,8 @@ import (
 )
 
 // Firm fills a database without customers with a tax adviser's firm, Steuerkanzlei Lindner: about forty customers of both
-// types, eight specialist users, accesses in every activity status, and messages in every state. The new people have no
-// password. To look around, use the specialist user who exists already; they administer every third customer. If there
+// types, eight specialist users, accesses in every activity status, and messages in every state. Nobody knows
+// the passwords of the new people. To look around, use the specialist user who exists already; they administer every third customer. If there
 // are customers, nothing happens and filled is false.
 func Firm(ctx context.Context, db *store.DB, now store.Clock, customers *customer.Service) (filled bool, err error) {
 	err = db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -50,27 +52,40 @@ var staff = []struct {
 	name, email string
 	roles       []policies.Role
 	active      bool
+	signedIn    int // hours ago; 0: never, so without a password
 }{
-	{"Katharina Lindner", "lindner@lindner.example", []policies.Role{policies.Specialist, policies.UserAdministrator, policies.DataAdministrator}, true},
-	{"Thomas Brandt", "brandt@lindner.example", []policies.Role{policies.Specialist}, true},
-	{"Ayşe Yıldırım", "yildirim@lindner.example", []policies.Role{policies.Specialist, policies.TemplateAdministrator}, true},
-	{"Jürgen Groß", "gross@lindner.example", []policies.Role{policies.Specialist}, true},
-	{"Małgorzata Nowak", "nowak@lindner.example", []policies.Role{policies.Specialist}, true},
-	{"Florian Österreicher", "oesterreicher@lindner.example", []policies.Role{policies.Specialist, policies.PolicyAdministrator}, true},
-	{"Renate Vogt", "vogt@lindner.example", []policies.Role{policies.Auditor}, true},
-	{"Uwe Petersen", "petersen@lindner.example", []policies.Role{policies.Specialist}, false},
+	{"Katharina Lindner", "lindner@lindner.example", []policies.Role{policies.Specialist, policies.UserAdministrator, policies.DataAdministrator}, true, 3},
+	{"Thomas Brandt", "brandt@lindner.example", []policies.Role{policies.Specialist}, true, 1},
+	{"Ayşe Yıldırım", "yildirim@lindner.example", []policies.Role{policies.Specialist, policies.TemplateAdministrator}, true, 26},
+	{"Jürgen Groß", "gross@lindner.example", []policies.Role{policies.Specialist}, true, 50},
+	{"Małgorzata Nowak", "nowak@lindner.example", []policies.Role{policies.Specialist}, true, 5},
+	{"Florian Österreicher", "oesterreicher@lindner.example", []policies.Role{policies.Specialist, policies.PolicyAdministrator}, true, 170},
+	{"Renate Vogt", "vogt@lindner.example", []policies.Role{policies.Auditor}, true, 0},
+	{"Uwe Petersen", "petersen@lindner.example", []policies.Role{policies.Specialist}, false, 24 * 45},
 }
 
 func (f *firm) fill(ctx context.Context) error {
 	if err := f.tx.NewSelect().Model(&f.staff).Where("specialist").Order("created_at", "id").Limit(1).Scan(ctx); err != nil {
 		return err
 	}
+	unknown, err := argon2id.CreateHash(rand.Text(), argon2id.DefaultParams)
+	if err != nil {
+		return err
+	}
 	for i, p := range staff {
-		a, err := f.account(ctx, account.Account{
-			Name: p.name, Email: p.email, Specialist: true, Active: p.active, CreatedAt: f.now.AddDate(-1, 0, -30*i),
-		})
+		a := account.Account{Name: p.name, Email: p.email, Specialist: true, Active: p.active, CreatedAt: f.now.AddDate(-1, 0, -30*i)}
+		if p.signedIn > 0 {
+			at := f.now.Add(-time.Duration(p.signedIn) * time.Hour)
+			a.PasswordHash, a.LastSignInAt = unknown, &at
+		}
+		a, err := f.account(ctx, a)
 		if err != nil {
 			return err
+		}
+		if a.LastSignInAt != nil {
+			if err := f.log(ctx, a, audit.Entry{At: *a.LastSignInAt, Action: audit.AccountSignedIn, SubjectID: store.NullID(a.ID), Subject: a.Name}); err != nil {
+				return err
+			}
 		}
 		for _, role := range p.roles {
 			values := map[string]any{"account_id": a.ID, "role": role}
@@ -88,7 +103,7 @@ func (f *firm) fill(ctx context.Context) error {
 	return nil
 }
 
-// account adds a person without a password. a is what is not the same for everybody.
+// account adds a person. a is what is not the same for everybody.
 func (f *firm) account(ctx context.Context, a account.Account) (_ account.Account, err error) {
 	if a.ID, err = uuid.NewV7AtTime(a.CreatedAt); err != nil {
 		return account.Account{}, err
@@ -154,12 +169,31 @@ func (f *firm) client(ctx context.Context, i int, c client) error {
 			return err
 		}
 	}
+	for _, n := range c.written {
+		if err := f.note(ctx, cu, by, n); err != nil {
+			return err
+		}
+	}
 	for k := range i % 4 {
 		if err := f.matter(ctx, cu, i, k, since.Add(time.Duration(k+1)*time.Minute)); err != nil {
 			return err
 		}
 	}
 	return f.customers.Refresh(ctx, f.tx, id)
+}
+
+// note writes what a colleague has noted about a customer.
+func (f *firm) note(ctx context.Context, cu customer.Customer, by account.Account, n note) error {
+	at := f.now.AddDate(0, 0, -n.days).Add(-90 * time.Minute)
+	id, err := uuid.NewV7AtTime(at)
+	if err != nil {
+		return err
+	}
+	values := map[string]any{"id": id, "customer_id": cu.ID, "author_id": by.ID, "text": n.text, "search": store.SearchText(n.text), "created_at": at}
+	if _, err := f.tx.NewInsert().Model(&values).Table("note").Exec(ctx); err != nil {
+		return err
+	}
+	return f.log(ctx, by, audit.Entry{At: at, Action: audit.NoteWritten, CustomerID: store.NullID(cu.ID), SubjectID: store.NullID(id)})
 }
 
 // data returns the data of a client, normalised as the form would normalise them.
