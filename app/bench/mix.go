@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -141,13 +142,7 @@ func (m *mix) start() error {
 		settings["REDIS_URL"] = m.Redis
 	}
 	for n := range m.Processes {
-		if settings["LISTEN"], err = freeAddress(m.ctx); err != nil {
-			return err
-		}
-		if n == 0 {
-			settings["BASE_URL"] = "http://" + settings["LISTEN"]
-		}
-		p, err := start(m.ctx, launched{name: fmt.Sprintf("app-%d", n+1), program: filepath.Join(m.Running.Programs, "app"), settings: settings, dir: m.temporary})
+		p, err := m.startWeb(n)
 		if err != nil {
 			return err
 		}
@@ -170,6 +165,26 @@ func (m *mix) start() error {
 	}
 	_, err = deep(m.ctx, m.clients[0], m.people[0], m.wishes.learn)
 	return err
+}
+
+// startTries is how many addresses startWeb tries.
+const startTries = 5
+
+// startWeb starts the n-th web process. Another program may take its address before it listens there; then it gets another.
+func (m *mix) startWeb(n int) (p *process, err error) {
+	for range startTries {
+		if m.settings["LISTEN"], err = freeAddress(m.ctx); err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			m.settings["BASE_URL"] = "http://" + m.settings["LISTEN"]
+		}
+		p, err = start(m.ctx, launched{name: fmt.Sprintf("app-%d", n+1), program: filepath.Join(m.Running.Programs, "app"), settings: m.settings, dir: m.temporary})
+		if err == nil || !strings.Contains(err.Error(), "address already in use") {
+			break
+		}
+	}
+	return p, err
 }
 
 // stop ends the processes.
