@@ -97,7 +97,7 @@ func TestMix(t *testing.T) {
 
 // TestMixBeside drives a mix for a moment, and then again while others write.
 func TestMixBeside(t *testing.T) {
-	text := bench(t, "mix", "--customers", "300", "--database", "sqlite", "--rate", "50", "--duration", "2500ms", "--beside")
+	text := bench(t, "mix", "--customers", "300", "--database", "sqlite", "--rate", "50", "--duration", "5s", "--beside")
 	_, beside, _ := strings.Cut(text, "while others add, delete and publish")
 	for _, kind := range []string{kindPage, kindTyped, kindTransactions, kindAdd, kindDelete, kindPublish} {
 		assert.Regexp(t, `(?m)^ +[1-9][0-9]* .* 0 +`+kind+`$`, beside, "kind")
