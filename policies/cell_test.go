@@ -96,7 +96,7 @@ func TestCellsAreDecisions(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 7))
 	said := map[policies.Answer]int{}
 	clashes, inherited := 0, 0
-	for range effort.Of(300, 40) {
+	for range effort.Of(300, 100) {
 		doc := policytest.Random(r)
 		d, err := policies.New(doc.String())
 		require.NoError(t, err)
