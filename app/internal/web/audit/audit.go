@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
@@ -37,7 +38,10 @@ type auditPage struct {
 }
 
 // Searched says that the page ends because it has looked at enough entries, and not because it has enough.
-func (p auditPage) Searched() bool { return !p.Page.Until.IsZero() }
+func (p auditPage) Searched() bool { return !p.Until().IsZero() }
+
+// Until is how far the page has looked, where it ends because of that.
+func (p auditPage) Until() time.Time { return p.Page.Until }
 
 // Newest is the address of the first page.
 func (p auditPage) Newest() string { return p.Asked.address(p.Path, "", "") }

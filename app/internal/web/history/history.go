@@ -29,6 +29,9 @@ type page struct {
 // Searched says that the page ends because it has looked at enough entries, and not because it has enough.
 func (p page) Searched() bool { return !p.Until.IsZero() }
 
+// Newest is the address of the first page.
+func (p page) Newest() string { return p.Path }
+
 // chip limits the history to one sort of entries.
 type chip struct {
 	Text    string // text id
