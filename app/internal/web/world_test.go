@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
 	"golang.org/x/net/html"
 
 	"kontor/app/access"
@@ -68,6 +70,15 @@ type world struct {
 	noWorker      time.Time // when one was seen last; zero while there is one
 	customer      uuid.UUID // of Kühn, administered by the admin
 	processor     uuid.UUID // who becomes an additional processor of the transaction that furnish makes, or Nil
+	dumped        dumped    // what was dumped last
+}
+
+// dumped is a dump with what SQLite counted then. The count is another one after anybody has written to the database.
+type dumped struct {
+	counter *sql.Conn // nil until something was dumped, and on PostgreSQL, which counts for all databases together
+	count   int
+	tables  []string
+	text    string
 }
 
 const (
@@ -160,6 +171,11 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	t.Helper()
 	f := accounttest.NewFirm(t, db, time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), func(o *courier.Options) { o.Zone = time.UTC })
 	w := &world{Firm: f, jobs: f.Jobs}
+	t.Cleanup(func() {
+		if w.dumped.counter != nil {
+			assert.NoError(t, w.dumped.counter.Close())
+		}
+	})
 	w.jobs.Handle(dream, job.Handler{
 		Step:   func(context.Context, job.Job) (job.Progress, error) { return job.Progress{Finished: true}, nil },
 		Cancel: func(context.Context, bun.Tx, job.Job) error { return nil },
@@ -288,9 +304,28 @@ func linkTo(page, text string) string {
 	return m[1]
 }
 
-// dump is every row of the tables that registering touches: two equal dumps mean nothing was written in between.
+// dump is every row of some tables: two equal dumps mean that nothing was written to them in between. The tables are only read
+// if something was written to the database since they were dumped last.
 func (w *world) dump(tables ...string) string {
 	w.Helper()
+	if w.DB.Dialect().Name() != dialect.SQLite {
+		return w.read(tables)
+	}
+	if w.dumped.counter == nil {
+		conn, err := w.DB.DB.DB.Conn(context.Background())
+		must(w.TB, err)
+		w.dumped.counter = conn
+	}
+	var count int
+	must(w.TB, w.dumped.counter.QueryRowContext(context.Background(), "PRAGMA data_version").Scan(&count))
+	if w.dumped.count != count || !slices.Equal(w.dumped.tables, tables) {
+		w.dumped.count, w.dumped.tables, w.dumped.text = count, tables, w.read(tables)
+	}
+	return w.dumped.text
+}
+
+// read is every row of some tables, as they are now.
+func (w *world) read(tables []string) string {
 	var b strings.Builder
 	for _, table := range tables {
 		rows, err := w.DB.QueryContext(context.Background(), "SELECT * FROM "+table)
@@ -452,4 +487,16 @@ func asText(v any) string {
 		return v.UTC().Format(time.RFC3339Nano)
 	}
 	return fmt.Sprint(v)
+}
+
+// TestDump: what was written since the last dump is in the next one, also when other tables were dumped in between.
+func TestDump(t *testing.T) {
+	w := newWorld(t)
+	before := w.dump("note", "customer")
+	require.Equal(t, before, w.dump("note", "customer"))
+	_, err := w.DB.ExecContext(w.Ctx, "UPDATE customer SET city = 'Ulm'")
+	require.NoError(t, err)
+	require.Contains(t, w.dump("customer"), "Ulm")
+	require.NotEqual(t, before, w.dump("note", "customer"))
+	require.Equal(t, w.read([]string{"note", "customer"}), w.dump("note", "customer"))
 }
