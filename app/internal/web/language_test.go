@@ -14,6 +14,7 @@ import (
 
 	"kontor/app/access"
 	"kontor/app/courier"
+	"kontor/app/effort"
 	"kontor/app/lang"
 )
 
@@ -317,6 +318,9 @@ func TestFirmLinks(t *testing.T) {
 		"hostile address": {[]courier.FirmLink{{Key: "contact", Text: "x", Href: `mailto:"onclick=alert(1)"@b.example`}}, "Contact: x", []string{`mailto:%22onclick=alert%281%29%22@b.example`}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if !effort.Chosen(t, 3) {
+				return
+			}
 			w := newWorld(t, func(o *Options) { o.FirmLinks = c.links })
 			end := w.endUser()
 			end.send("/account", "locale", "en", "name", "Berta Kühn", "username", "berta")

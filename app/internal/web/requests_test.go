@@ -94,7 +94,7 @@ func TestNoRequestIsAFault(t *testing.T) {
 				}
 			}
 			for n, r := range w.table() {
-				if n%effort.Every(23) != 0 {
+				if n%effort.Every(41) != 0 {
 					continue
 				}
 				if who == "nobody" && r.Audience != kit.Anyone && r.Audience != kit.Automatic {
@@ -186,7 +186,7 @@ func TestCraftedCursors(t *testing.T) {
 		n := int(effort.Seed(t) % 1000) // so that the sample is another one from time to time
 		try := func(list string, cursors []string) {
 			for _, cursor := range cursors {
-				if n++; n%effort.Every(4) != 0 {
+				if n++; n%effort.Every(7) != 0 {
 					continue
 				}
 				assert.Equal(t, http.StatusOK, b.raw(http.MethodGet, list+cursor, "").StatusCode, "%s%.80s", list, cursor)

@@ -36,7 +36,7 @@ func TestForeignPosts(t *testing.T) {
 			if r.Method == http.MethodGet || r.Audience == kit.Automatic {
 				continue
 			}
-			if tested++; tested%effort.Every(4) != 0 {
+			if tested++; tested%effort.Every(9) != 0 {
 				continue
 			}
 			for name, c := range map[string]struct {

@@ -18,6 +18,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	"kontor/app/effort"
 	"kontor/app/job"
 	"kontor/app/lang"
 )
@@ -178,7 +179,10 @@ func TestEveryAddress(t *testing.T) {
 					addresses = append(addresses, x.address(t, r.Path))
 				}
 			}
-			for _, address := range addresses {
+			for n, address := range addresses {
+				if n%effort.Every(4) != 0 {
+					continue
+				}
 				if i := strings.IndexByte(address, '?'); i < 0 {
 					address = (&url.URL{Path: address}).EscapedPath()
 				}
@@ -197,7 +201,7 @@ func TestEveryAddress(t *testing.T) {
 			}
 		}
 	}
-	assert.GreaterOrEqual(t, pages, 100, "only %d pages", pages)
+	assert.GreaterOrEqual(t, pages, effort.Of(100, 25), "only %d pages", pages)
 	for _, want := range []string{"/customers", "/search?q=b", "/customers/" + x.customer.String() + "/deliveries", "/specialists", "/mailbox", "/audit"} {
 		assert.Contains(t, admin.get(want).text(), evil, "%s does not show what was typed", want)
 	}
