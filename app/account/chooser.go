@@ -59,12 +59,17 @@ func findChoosers(ctx context.Context, q *bun.SelectQuery, name preference.Name)
 // PresentCaller returns a person as a caller with the roles that they have now, and with those whose deputy they are now,
 // as a session would. It returns ErrNobody when they can no longer sign in.
 func (s *Service) PresentCaller(ctx context.Context, id uuid.UUID) (Caller, error) {
-	c, err := s.CallerOf(ctx, s.db, id)
+	return s.PresentCallerIn(ctx, s.db, id)
+}
+
+// PresentCallerIn is PresentCaller inside a tx.
+func (s *Service) PresentCallerIn(ctx context.Context, db bun.IDB, id uuid.UUID) (Caller, error) {
+	c, err := s.CallerOf(ctx, db, id)
 	if err != nil {
 		return Caller{}, err
 	}
 	now := s.now()
-	err = s.db.NewSelect().Table("deputy").Column("specialist_id").Where("deputy_id = ?", id).
+	err = db.NewSelect().Table("deputy").Column("specialist_id").Where("deputy_id = ?", id).
 		Where("starts_at <= ?", now).Where("ends_at > ?", now).Scan(ctx, &c.For)
 	return c, err
 }

@@ -216,6 +216,19 @@ func (s *Service) Cancel(ctx context.Context, tx bun.IDB, kind Kind, subject uui
 	return s.void(ctx, tx, list, by)
 }
 
+// Withdraw ends a proposal that still waits, for the person who has made it. done says whether it did. It does not call the
+// handlers.
+func (s *Service) Withdraw(ctx context.Context, tx bun.IDB, id uuid.UUID, by audit.Actor) (done bool, err error) {
+	a, err := lockApproval(ctx, tx, id)
+	if errors.Is(err, ErrNotFound) || err == nil && (a.State != Waiting || a.ProposedBy != by.ID) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, s.settle(ctx, tx, a, Void, by)
+}
+
 func (s *Service) void(ctx context.Context, tx bun.IDB, list []Approval, by audit.Actor) error {
 	for _, a := range list {
 		if err := s.settle(ctx, tx, a, Void, by); err != nil {

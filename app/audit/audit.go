@@ -24,6 +24,8 @@ const (
 	CustomerDeleting  Action = "customer.deletion_requested"
 	CustomerDeleted   Action = "customer.deleted"  // the receipt of a permanent deletion
 	CustomersImported Action = "customer.imported" // an import that has ended, with its counts
+	BulkDone          Action = "bulk.done"         // a bulk act that has ended, with its counts
+	BulkReturned      Action = "bulk.returned"     // one that was taken back
 	AccessCreated     Action = "access.created"
 	AccessUpdated     Action = "access.updated"
 	AccessResent      Action = "access.resent"

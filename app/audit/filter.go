@@ -33,6 +33,7 @@ var Groups = []Group{
 	{"transactions", []Action{
 		TransactionCreated, TransactionUpdated, TransactionMoved, KindAdded, KindRenamed, KindMoved, KindRetired, KindReactivated,
 	}},
+	{"bulk", []Action{BulkDone, BulkReturned}},
 	{"notes", []Action{NoteWritten, NoteChanged, NoteRemoved, NoteRestored}},
 	{"people", []Action{
 		AccountCreated, AccountUpdated, AccountRolesChanged, AccountDeactivated, AccountReactivated, AccountEmailAsked,

@@ -22,6 +22,7 @@ type Accounts interface {
 type Approvals interface {
 	Own(ctx context.Context, db bun.IDB, id uuid.UUID, accounts []uuid.UUID) ([]uuid.UUID, error)
 	Propose(ctx context.Context, tx bun.IDB, by audit.Actor, p approval.Proposal) (approval.Approval, error)
+	Withdraw(ctx context.Context, tx bun.IDB, id uuid.UUID, by audit.Actor) (done bool, err error)
 	Handle(handlers map[approval.Kind]approval.Handler)
 }
 
@@ -39,20 +40,20 @@ func (s *Service) handlers() map[approval.Kind]approval.Handler {
 
 // ask proposes an assignment instead when the account of one of the people counts as the caller's own, usually because
 // the caller recently created it (see Approvals.Own), and the caller does not administer the customer. It returns
-// whether it proposed.
-func (ch change) ask(ctx context.Context, people []person, a assigned) (bool, error) {
+// the id of the proposal, Nil if it made none.
+func (ch change) ask(ctx context.Context, people []person, a assigned) (proposal uuid.UUID, err error) {
 	if administers, err := ch.callerAdministers(ctx); err != nil || administers {
-		return false, err
+		return uuid.Nil, err
 	}
 	own, err := ch.approvals.Own(ctx, ch.tx, ch.caller.ID, a.Specialists)
 	if err != nil || len(own) == 0 {
-		return false, err
+		return uuid.Nil, err
 	}
 	i := slices.IndexFunc(people, func(p person) bool { return p.ID == own[0] })
-	_, err = ch.approvals.Propose(ctx, ch.tx, ch.caller.Actor(), approval.Proposal{
+	made, err := ch.approvals.Propose(ctx, ch.tx, ch.caller.Actor(), approval.Proposal{
 		Kind: approval.Assignment, SubjectID: own[0], CustomerID: ch.customerID, ConcernedID: own[0], Subject: people[i].Name, Detail: a,
 	})
-	return err == nil, err
+	return made.ID, err
 }
 
 // applyAssignment makes the assignment in the name of its proposer, if they still may.
@@ -70,7 +71,7 @@ func (s *Service) applyAssignment(ctx context.Context, tx bun.Tx, p approval.App
 	}
 	ch := change{s, tx, c, p.CustomerID.UUID}
 	if len(a.Transactions) == 0 {
-		_, _, err = ch.addAdministrators(ctx, a.Specialists, true)
+		_, err = ch.addAdministrators(ctx, a.Specialists, true)
 	} else {
 		_, _, err = ch.addProcessors(ctx, a, true)
 	}

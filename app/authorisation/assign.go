@@ -20,63 +20,67 @@ import (
 // "authorisation.nobody_chosen", "authorisation.twice", "authorisation.not_active", "authorisation.self" (people can't
 // give themselves rights), "authorisation.too_many"; approval.ErrAsked when a second person is needed and was asked.
 func (s *Service) AddAdministrators(ctx context.Context, c account.Caller, customerID uuid.UUID, specialists []uuid.UUID) (out Outcome, err error) {
-	asked := false
+	var made appointed
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		ch := change{s, tx, c, customerID}
-		out, asked, err = ch.addAdministrators(ctx, specialists, false)
+		made, err = change{s, tx, c, customerID}.addAdministrators(ctx, specialists, false)
 		return err
 	})
-	if err == nil && asked {
+	if err == nil && made.proposal != uuid.Nil {
 		err = approval.ErrAsked
 	}
-	return out, err
+	return made.Outcome, err
 }
 
-// addAdministrators is AddAdministrators inside a tx. asked says that it made a proposal instead. With approved it
-// makes no proposal.
-func (ch change) addAdministrators(ctx context.Context, specialists []uuid.UUID, approved bool) (out Outcome, asked bool, err error) {
+// appointed is the result of addAdministrators.
+type appointed struct {
+	Outcome
+	fresh    []assignment.Administrator
+	proposal uuid.UUID // that was made instead; Nil: none
+}
+
+// addAdministrators is AddAdministrators inside a tx. With approved it makes no proposal.
+func (ch change) addAdministrators(ctx context.Context, specialists []uuid.UUID, approved bool) (out appointed, err error) {
 	if err := ch.authorise(ctx, wantManage); err != nil {
-		return out, false, err
+		return out, err
 	}
 	var form fault.Form
 	people, err := ch.choosePeople(ctx, &form, specialists)
 	if err != nil {
-		return out, false, err
+		return out, err
 	}
 	if err := form.Err(); err != nil {
-		return out, false, err
+		return out, err
 	}
 	already, err := administering(ctx, ch.tx, ch.customerID, ch.caller.Persons())
 	if err != nil {
-		return out, false, err
+		return out, err
 	}
 	raises := func(id uuid.UUID) bool { return slices.Contains(specialists, id) && !already[id] }
 	if !already[ch.caller.ID] && slices.ContainsFunc(ch.caller.Persons(), raises) {
-		return out, false, invalid("specialist", complaintSelf)
+		return out, invalid("specialist", complaintSelf)
 	}
 	if !approved {
-		if asked, err := ch.ask(ctx, people, assigned{Specialists: specialists}); err != nil || asked {
-			return out, asked, err
+		if out.proposal, err = ch.ask(ctx, people, assigned{Specialists: specialists}); err != nil || out.proposal != uuid.Nil {
+			return out, err
 		}
 	}
 	for _, p := range people {
-		fresh, err := assignment.AddAdministrator(ctx, ch.tx, assignment.Administrator{
-			CustomerID: ch.customerID, SpecialistID: p.ID, CreatedAt: ch.now(), CreatedBy: ch.caller.ID,
-		})
+		a := assignment.Administrator{CustomerID: ch.customerID, SpecialistID: p.ID, CreatedAt: ch.now(), CreatedBy: ch.caller.ID}
+		fresh, err := assignment.AddAdministrator(ctx, ch.tx, a)
 		if err != nil {
-			return out, false, err
+			return out, err
 		}
 		if !fresh {
 			out.Already++
 			continue
 		}
 		out.Fresh++
-		out.Names = append(out.Names, p.Name)
+		out.Names, out.fresh = append(out.Names, p.Name), append(out.fresh, a)
 		if err := ch.log(ctx, audit.AdministratorAdded, p, nil); err != nil {
-			return out, false, err
+			return out, err
 		}
 	}
-	return out, false, ch.customers.Refresh(ctx, ch.tx, ch.customerID)
+	return out, ch.customers.Refresh(ctx, ch.tx, ch.customerID)
 }
 
 // AddProcessors makes specialist users additional processors of transactions of the customer: each of the people gets
@@ -123,8 +127,8 @@ func (ch change) addProcessors(ctx context.Context, a assigned, approved bool) (
 		return out, false, invalid("specialist", complaintSelf)
 	}
 	if !approved {
-		if asked, err := ch.ask(ctx, people, a); err != nil || asked {
-			return out, asked, err
+		if proposal, err := ch.ask(ctx, people, a); err != nil || proposal != uuid.Nil {
+			return out, err == nil, err
 		}
 	}
 	for _, p := range people {

@@ -56,6 +56,22 @@ func (s *Service) Export(ctx context.Context, c account.Caller, f Filter, each f
 	if len(within) > 0 {
 		l.scope.where = store.All(within...)
 	}
+	return l.each(ctx, func(hits []position) error {
+		list, err := s.exported(ctx, c, hits)
+		if err != nil {
+			return err
+		}
+		for _, e := range list {
+			if err := each(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// each reads a list, part by part.
+func (l *overview) each(ctx context.Context, each func(hits []position) error) error {
 	for r := (reading{Limit: exportPage, Uncounted: true}); ; {
 		find := l.find
 		if r.From == nil {
@@ -65,14 +81,8 @@ func (s *Service) Export(ctx context.Context, c account.Caller, f Filter, each f
 		if err != nil || len(found.Hits) == 0 {
 			return err
 		}
-		list, err := s.exported(ctx, c, found.Hits)
-		if err != nil {
+		if err := each(found.Hits); err != nil {
 			return err
-		}
-		for _, e := range list {
-			if err := each(e); err != nil {
-				return err
-			}
 		}
 		if len(found.Hits) < r.Limit {
 			return nil

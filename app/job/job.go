@@ -22,10 +22,13 @@ const (
 	AdministratorSwitch Kind = "administrator_switch" // subject: a specialist user who was deactivated or reactivated
 	ImportCheck         Kind = "import_check"         // subject: an import of customers, whose rows are checked
 	ImportRun           Kind = "import_run"           // subject: an import of customers, whose rows are added
+	BulkTrial           Kind = "bulk_trial"           // subject: a bulk act, which is tried
+	BulkRun             Kind = "bulk_run"             // subject: a bulk act, which is carried out
+	BulkReturn          Kind = "bulk_return"          // subject: a bulk act, which is taken back
 )
 
 // Kinds lists them.
-var Kinds = []Kind{CustomerDeletion, Handover, AdministratorSwitch, ImportCheck, ImportRun}
+var Kinds = []Kind{CustomerDeletion, Handover, AdministratorSwitch, ImportCheck, ImportRun, BulkTrial, BulkRun, BulkReturn}
 
 // State is the progress of a job; views/locales has a text for each ("job_state.<state>").
 type State string

@@ -134,32 +134,7 @@ func (s *Service) Update(ctx context.Context, c account.Caller, id uuid.UUID, ve
 		if err != nil {
 			return err
 		}
-		r, err := s.validate(ctx, tx, f, t)
-		if err != nil {
-			return err
-		}
-		if r.Kind != t.Kind {
-			changed := t
-			changed.Kind = r.Kind
-			if ok, err := s.Allows(c, changed, policies.Process); err != nil {
-				return err
-			} else if !ok {
-				return fault.At("kind", "transaction.kind_forbidden")
-			}
-		}
-		changes := audit.Changes{}
-		for field, values := range map[string][2]string{
-			"name": {t.Name, r.Name}, "kind": {t.Kind, r.Kind}, "due": {t.Due, r.Due}, "responsible": {t.Responsible, r.Responsible.Name},
-		} {
-			if values[0] != values[1] {
-				changes[field] = values
-			}
-		}
-		t, err = s.change(ctx, tx, c, t, edit{
-			version: version, unchanged: len(changes) == 0 && t.ResponsibleID == r.Responsible.ID,
-			write:  func() (bool, error) { return s.update(ctx, tx, t, r) },
-			action: audit.TransactionUpdated, changes: changes,
-		})
+		t, err = s.save(ctx, tx, c, t, sent{f, version})
 		return err
 	})
 	if store.IsUnique(err, "transactions.name_folded") {
@@ -179,20 +154,67 @@ func (s *Service) SetStatus(ctx context.Context, c account.Caller, id uuid.UUID,
 		if err != nil {
 			return err
 		}
-		if !slices.Contains(Statuses, to) {
-			return fault.At("status", "transaction.status_unknown")
-		}
-		t, err = s.change(ctx, tx, c, t, edit{
-			version: version, unchanged: t.Status == to,
-			write:  func() (bool, error) { return s.setStatus(ctx, tx, t, to) },
-			action: audit.TransactionMoved, changes: audit.Changes{"status": {string(t.Status), string(to)}},
-		})
+		t, err = s.move(ctx, tx, c, t, moved{to, version})
 		return err
 	})
 	if err != nil && !errors.Is(err, ErrVersion) {
 		return Transaction{}, err
 	}
 	return t, err
+}
+
+// sent is a form that was sent about a version.
+type sent struct {
+	Form
+	version int
+}
+
+// save is Update of a transaction that was authorised, inside a tx.
+func (s *Service) save(ctx context.Context, tx bun.Tx, c account.Caller, t Transaction, f sent) (Transaction, error) {
+	r, err := s.validate(ctx, tx, f.Form, t)
+	if err != nil {
+		return t, err
+	}
+	if r.Kind != t.Kind {
+		changed := t
+		changed.Kind = r.Kind
+		if ok, err := s.Allows(c, changed, policies.Process); err != nil {
+			return t, err
+		} else if !ok {
+			return t, fault.At("kind", "transaction.kind_forbidden")
+		}
+	}
+	changes := audit.Changes{}
+	for field, values := range map[string][2]string{
+		"name": {t.Name, r.Name}, "kind": {t.Kind, r.Kind}, "due": {t.Due, r.Due}, "responsible": {t.Responsible, r.Responsible.Name},
+	} {
+		if values[0] != values[1] {
+			changes[field] = values
+		}
+	}
+	return s.change(ctx, tx, c, t, edit{
+		version: f.version, unchanged: len(changes) == 0 && t.ResponsibleID == r.Responsible.ID,
+		write:  func() (bool, error) { return s.update(ctx, tx, t, r) },
+		action: audit.TransactionUpdated, changes: changes,
+	})
+}
+
+// moved is a status that was chosen for a version.
+type moved struct {
+	to      Status
+	version int
+}
+
+// move is SetStatus of a transaction that was authorised, inside a tx.
+func (s *Service) move(ctx context.Context, tx bun.Tx, c account.Caller, t Transaction, m moved) (Transaction, error) {
+	if !slices.Contains(Statuses, m.to) {
+		return t, fault.At("status", "transaction.status_unknown")
+	}
+	return s.change(ctx, tx, c, t, edit{
+		version: m.version, unchanged: t.Status == m.to,
+		write:  func() (bool, error) { return s.setStatus(ctx, tx, t, m.to) },
+		action: audit.TransactionMoved, changes: audit.Changes{"status": {string(t.Status), string(m.to)}},
+	})
 }
 
 // edit is a change of a transaction that a caller wants to make.

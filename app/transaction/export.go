@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"kontor/app/account"
-	"kontor/app/listing"
 	"kontor/policies"
 )
 
@@ -52,8 +51,5 @@ func (s *Service) Export(ctx context.Context, c account.Caller, f Filter, each f
 		}
 		return nil
 	}
-	if l.isWork() {
-		return listing.Each(ctx, workList{l}, exportPage, rows)
-	}
-	return listing.Each(ctx, l, exportPage, rows)
+	return s.each(ctx, l, rows)
 }

@@ -18,6 +18,7 @@ import (
 	"kontor/app/attention"
 	"kontor/app/audit"
 	"kontor/app/authorisation"
+	"kontor/app/bulk"
 	"kontor/app/config"
 	"kontor/app/courier"
 	"kontor/app/customer"
@@ -79,6 +80,7 @@ type Services struct {
 	Authorisations *authorisation.Service
 	Handovers      *handover.Service
 	Imports        *customerimport.Service
+	Bulk           *bulk.Service
 	Attention      *attention.Service
 	Summaries      *attention.Summaries
 	Policies       *policy.Service
@@ -284,6 +286,10 @@ func (s *Services) build(tune []Tune) (err error) {
 		DB: s.DB, Now: s.Now, Key: s.Key, Decider: s.Decider, Customers: s.Customers, Accesses: s.Accesses, Accounts: s.Accounts,
 		Audit: s.Audit, Jobs: s.Jobs,
 	})
+	s.Bulk = bulk.New(bulk.Options{
+		DB: s.DB, Now: s.Now, Transactions: s.Transactions, Customers: s.Customers, Authorisations: s.Authorisations, Accounts: s.Accounts,
+		Audit: s.Audit, Jobs: s.Jobs,
+	})
 	s.Policies = policy.New(policy.Options{
 		DB: s.DB, Now: s.Now, Decider: s.Decider, Audit: s.Audit, Approvals: s.Approvals, Transactions: s.Transactions, Customers: s.Customers, Log: s.Log,
 	})
@@ -364,6 +370,7 @@ func (s *Services) Loop() *loop.Loop {
 				return errors.Join(s.Customers.Adopt(ctx), s.Handovers.Adopt(ctx))
 			}},
 			{Name: "erase the rows of imports", Every: time.Minute, Run: s.Imports.Erase},
+			{Name: "forget bulk acts of long ago", Every: time.Hour, Run: s.Bulk.Forget},
 			{Name: "forget jobs that ended long ago", Every: time.Hour, Run: s.Jobs.CleanUp},
 			{Name: "write what the search finds of customers recorded before", Every: 2 * time.Second, Run: func(ctx context.Context) error {
 				return s.Customers.ContinueDetails(ctx, detailChunk)

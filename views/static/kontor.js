@@ -329,8 +329,8 @@
   // A selection: what is ticked, and a box per group that ticks all of it. That there is a bar at all while
   // something is ticked is the style sheet's.
   const countTicked = () => document.querySelectorAll("form.selection").forEach((form) => {
-    const said = $("[data-selected]", form), names = ["access", "administrator", "processor"].map((name) => {
-      const n = form.querySelectorAll(`input.tickable[name=${name}]:checked`).length, [one, more] = said?.dataset[name].split("|") ?? [];
+    const said = $("[data-selected]", form), names = ["access", "administrator", "processor", "transaction", "customer"].map((name) => {
+      const n = form.querySelectorAll(`input.tickable[name=${name}]:checked`).length, [one, more] = said?.dataset[name]?.split("|") ?? [];
       return n === 0 ? "" : n === 1 ? one : (more ?? "").replace("#", n);
     }).filter(Boolean);
     if (said && names.length) said.textContent = said.dataset.selected.replace("#", names.join(", "));

@@ -7,6 +7,7 @@ import (
 	"kontor/app/internal/web/attention"
 	"kontor/app/internal/web/audit"
 	"kontor/app/internal/web/authorisation"
+	"kontor/app/internal/web/bulk"
 	"kontor/app/internal/web/customer"
 	"kontor/app/internal/web/customerimport"
 	"kontor/app/internal/web/customerpage"
@@ -36,10 +37,10 @@ func (s *Server) compose(o Options) {
 	})
 	accounts := account.New(k, o.Accounts, o.Handovers, s.signin)
 	views := savedview.New(k, o.Views)
-	transactions := transaction.New(k, transaction.Options{Transactions: o.Transactions, Customers: o.Customers, Heads: heads, Views: views})
+	transactions := transaction.New(k, transaction.Options{Transactions: o.Transactions, Customers: o.Customers, Heads: heads, Views: views, Acts: o.Bulk})
 	customers := customer.New(k, customer.Options{
 		Customers: o.Customers, Accounts: o.Accounts, Accesses: o.Accesses, Transactions: o.Transactions, Heads: heads, TransactionPages: transactions,
-		Mailbox: o.Mailbox, Views: views,
+		Mailbox: o.Mailbox, Views: views, Acts: o.Bulk,
 	})
 	accesses := access.New(k, o.Accesses, heads)
 	policies := policy.New(k, o.Policies, o.Transactions)
@@ -64,7 +65,7 @@ func (s *Server) compose(o Options) {
 		}), customerimport.New(k, o.Imports, o.Customers, o.ImportMax), customers, accesses, s.signin, accounts, specialists,
 		registration.New(k, o.Accesses, s.signin), portal.New(k, o.Accesses, o.Transactions), operations, log, transactions,
 		authorisation.New(k, o.Authorisations, heads, accesses, transactions), handover.New(k, o.Handovers, o.Customers),
-		attentions, policies, approvals, views, history.New(k, o.Histories, heads, log),
+		attentions, policies, approvals, views, history.New(k, o.Histories, heads, log), bulk.New(k, o.Bulk),
 	}
 	k.Show(
 		customers.Place(), transactions.Place(), attentions.Place(), approvals.Place(), specialists.Place(), policies.Place(),

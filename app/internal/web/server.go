@@ -26,6 +26,7 @@ import (
 	"kontor/app/attention"
 	"kontor/app/audit"
 	"kontor/app/authorisation"
+	"kontor/app/bulk"
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/customerimport"
@@ -57,6 +58,7 @@ type Options struct {
 	Authorisations *authorisation.Service
 	Handovers      *handover.Service
 	Imports        *customerimport.Service
+	Bulk           *bulk.Service
 	Attention      *attention.Service
 	Histories      *history.Service
 	Views          *savedview.Service

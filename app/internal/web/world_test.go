@@ -28,6 +28,7 @@ import (
 	"kontor/app/account/accounttest"
 	"kontor/app/attention"
 	"kontor/app/authorisation"
+	"kontor/app/bulk"
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/customerimport"
@@ -65,6 +66,7 @@ type world struct {
 	handovers     *handover.Service
 	notes         *note.Service
 	imports       *customerimport.Service
+	bulk          *bulk.Service
 	transactions  *transaction.Service
 	admin         account.Caller
 	noWorker      time.Time // when one was seen last; zero while there is one
@@ -211,14 +213,19 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	w.policyService = policykeeping.New(policykeeping.Options{
 		DB: db, Now: f.Now, Decider: f.Decider, Audit: f.Audit, Approvals: f.Approvals, Customers: w.customers, Transactions: w.transactions,
 	})
+	authorisations := authorisation.New(authorisation.Options{
+		DB: db, Now: f.Now, Key: f.Key, Decider: f.Decider, Audit: f.Audit, Accounts: f.Accounts, Approvals: f.Approvals,
+		Customers: w.customers, Accesses: w.accesses, Transactions: w.transactions,
+	})
+	w.bulk = bulk.New(bulk.Options{
+		DB: db, Now: f.Now, Transactions: w.transactions, Customers: w.customers, Authorisations: authorisations, Accounts: f.Accounts,
+		Audit: f.Audit, Jobs: w.jobs,
+	})
 	o := Options{
 		DB: db, Now: f.Now, Key: f.Key, Log: slog.New(slog.DiscardHandler), Decider: f.Decider, Audit: f.Audit, Courier: f.Post, Queue: w.tasks,
 		Jobs: w.jobs, Approvals: f.Approvals, Accounts: f.Accounts, Customers: w.customers, Accesses: w.accesses,
-		Transactions: w.transactions, Handovers: w.handovers, Imports: w.imports, ImportMax: 8 << 20, Policies: w.policyService,
-		Authorisations: authorisation.New(authorisation.Options{
-			DB: db, Now: f.Now, Key: f.Key, Decider: f.Decider, Audit: f.Audit, Accounts: f.Accounts, Approvals: f.Approvals,
-			Customers: w.customers, Accesses: w.accesses, Transactions: w.transactions,
-		}),
+		Transactions: w.transactions, Handovers: w.handovers, Imports: w.imports, Bulk: w.bulk, ImportMax: 8 << 20, Policies: w.policyService,
+		Authorisations: authorisations,
 		Histories: history.New(history.Options{
 			Audit: f.Audit, Courier: f.Post, Customers: w.customers, Accesses: w.accesses, Transactions: w.transactions, Notes: w.notes,
 		}),

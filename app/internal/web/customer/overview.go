@@ -8,6 +8,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/bulk"
 	"kontor/app/customer"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/savedview"
@@ -42,6 +43,15 @@ type overview struct {
 	AllFound string
 	Clear    string
 	Start    *start // the first steps, while the firm has no customer
+	// Selection is what can be done with rows that are ticked; nil if nothing can.
+	Selection *kit.Selection
+	Rows      []listedRow
+}
+
+// listedRow is what a row of the overview shows. It is the key under which the rendered row is kept.
+type listedRow struct {
+	customer.Row
+	Tick bool // it can be ticked
 }
 
 // picks are what can be chosen in the form of the filters.
@@ -92,6 +102,12 @@ func (s *Screens) listCustomers(c *fiber.Ctx) error {
 	} else if !errors.Is(err, policies.ErrForbidden) {
 		return err
 	}
+	if d.Selection, err = s.selection(c, d); err != nil {
+		return err
+	}
+	for _, row := range page.Rows {
+		d.Rows = append(d.Rows, listedRow{row, d.Selection != nil})
+	}
 	if page.Next != "" {
 		d.Next = URL(f, "after", page.Next)
 	}
@@ -116,6 +132,28 @@ func (s *Screens) listCustomers(c *fiber.Ctx) error {
 		Page: "customer/index", Fragment: "customer/list", Title: s.Say(c, title), Nav: "customers", Data: d,
 		Search: &kit.Search{Path: "/customers", Target: "#list", Label: "search.customers", Hint: "customers.search", Query: f.Query},
 	})
+}
+
+// selection says what can be done with ticked rows.
+func (s *Screens) selection(c *fiber.Ctx, d overview) (*kit.Selection, error) {
+	chosen := &kit.Selection{}
+	for _, k := range []bulk.Kind{bulk.Administrators} {
+		if err := s.acts.May(s.Caller(c), k); err == nil {
+			chosen.Acts = append(chosen.Acts, string(k))
+		} else if !errors.Is(err, policies.ErrForbidden) {
+			return nil, err
+		}
+	}
+	if len(chosen.Acts) == 0 {
+		return nil, nil
+	}
+	for _, o := range parameters(d.Filter) {
+		chosen.Filter = append(chosen.Filter, kit.Field{Name: o.Value, Value: o.Text})
+	}
+	if d.Page.Next != "" || d.Page.Prev != "" {
+		chosen.Everything = s.Everything(c, d.Page.Count, d.Page.Capped)
+	}
+	return chosen, nil
 }
 
 // findElsewhere links to the transactions that the same search finds. It searches them itself only if no customer

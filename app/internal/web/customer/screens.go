@@ -4,6 +4,7 @@ package customer
 import (
 	"kontor/app/access"
 	"kontor/app/account"
+	"kontor/app/bulk"
 	"kontor/app/customer"
 	"kontor/app/internal/web/customerpage"
 	"kontor/app/internal/web/kit"
@@ -22,6 +23,7 @@ type Options struct {
 	Heads            *customerpage.Heads
 	TransactionPages *transactionpages.Screens
 	Views            *savedview.Screens
+	Acts             *bulk.Service
 	Mailbox          bool // the built-in mailbox takes e-mails or SMS
 }
 
@@ -36,12 +38,14 @@ type Screens struct {
 	heads            *customerpage.Heads
 	transactionPages *transactionpages.Screens
 	views            *savedview.Screens
+	acts             *bulk.Service
 }
 
 // New makes the screens.
 func New(k *kit.Kit, o Options) *Screens {
 	return &Screens{
 		Kit: k, customers: o.Customers, accounts: o.Accounts, mailbox: o.Mailbox, accesses: o.Accesses, transactions: o.Transactions, heads: o.Heads, transactionPages: o.TransactionPages, views: o.Views,
+		acts: o.Acts,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/account"
+	"kontor/app/bulk"
 	"kontor/app/customer"
 	"kontor/app/internal/web/customerpage"
 	"kontor/app/internal/web/kit"
@@ -83,7 +84,9 @@ type transactionList struct {
 	Export      string // the query of the address of an export of this list; "" if the person may not export
 	NewView     string // address of the page that names the filter; "" if there is none
 	Add         bool   // the caller may add a transaction for the customer
-	Empty       kit.Empty
+	// Selection is what can be done with rows that are ticked; nil if nothing can.
+	Selection *kit.Selection
+	Empty     kit.Empty
 }
 
 // group is a part of a list.
@@ -104,6 +107,7 @@ type listRow struct {
 	Late              bool // it should have been closed before today
 	Responsible       string
 	Status            transaction.Status
+	Tick              bool // it can be ticked
 }
 
 type transactionRow struct {
@@ -124,6 +128,16 @@ func readList(c *fiber.Ctx) transactionList {
 	}
 	return d
 }
+
+// ReadList reads the filter of My transactions from an address, without the page.
+func ReadList(c *fiber.Ctx) transaction.Filter {
+	f := readList(c).Filter
+	f.After, f.Before = "", ""
+	return f
+}
+
+// ListURL is the address of My transactions with the filter in an address.
+func ListURL(c *fiber.Ctx) string { return readList(c).url("", "") }
 
 func (s *Screens) listTransactions(c *fiber.Ctx) error {
 	d := readList(c)
@@ -158,6 +172,9 @@ func (s *Screens) renderTransactions(c *fiber.Ctx, d transactionList, v kit.View
 	}
 	kinds, err := s.transactions.Kinds(s.Ctx(c))
 	if err != nil {
+		return err
+	}
+	if d.Selection, err = s.selection(c, d); err != nil {
 		return err
 	}
 	d.Groups, d.Heads = s.groups(c, d, kinds), headsOf(d)
@@ -199,6 +216,37 @@ func (s *Screens) renderTransactions(c *fiber.Ctx, d transactionList, v kit.View
 	return s.Render(c, v)
 }
 
+// selection says what can be done with ticked rows of My transactions.
+func (s *Screens) selection(c *fiber.Ctx, d transactionList) (*kit.Selection, error) {
+	if d.Customer != nil {
+		return nil, nil
+	}
+	if err := s.acts.May(s.Caller(c), bulk.Due); errors.Is(err, policies.ErrForbidden) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	chosen := &kit.Selection{Acts: []string{string(bulk.Responsible), string(bulk.Due), string(bulk.Status)}, Filter: fieldsOf(d)}
+	if d.Page.Next != "" || d.Page.Prev != "" {
+		chosen.Everything = s.Everything(c, d.Page.Count, d.Page.Capped)
+	}
+	return chosen, nil
+}
+
+// fieldsOf are the parameters of the list's address, without the page.
+func fieldsOf(d transactionList) (list []kit.Field) {
+	f := d.Filter
+	for _, field := range []kit.Field{
+		{Name: "q", Value: f.Query}, {Name: "kind", Value: f.Kind}, {Name: "status", Value: string(f.Status)}, {Name: "due", Value: string(f.Due)},
+		{Name: "responsible", Value: f.Responsible}, {Name: "customer", Value: f.Customer}, {Name: "sort", Value: d.Sort},
+	} {
+		if field.Value != "" {
+			list = append(list, field)
+		}
+	}
+	return list
+}
+
 // newest is the value of the parameter sort for a list with the newest first, where that is not usual.
 const newest = "newest"
 
@@ -223,7 +271,9 @@ func (s *Screens) groups(c *fiber.Ctx, d transactionList, kinds []transaction.Ki
 			list = append(list, group{Name: of})
 		}
 		last := &list[len(list)-1]
-		last.Rows = append(last.Rows, t.listed(d.Customer == nil))
+		row := t.listed(d.Customer == nil)
+		row.Tick = d.Selection != nil
+		last.Rows = append(last.Rows, row)
 	}
 	return list
 }

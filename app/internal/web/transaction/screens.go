@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"kontor/app/account"
+	"kontor/app/bulk"
 	"kontor/app/customer"
 	"kontor/app/internal/web/customerpage"
 	"kontor/app/internal/web/kit"
@@ -20,6 +21,7 @@ type Screens struct {
 	customers    *customer.Service
 	heads        *customerpage.Heads
 	views        *savedview.Screens
+	acts         *bulk.Service
 }
 
 // Options are the dependencies of the pages about transactions. All are required.
@@ -28,11 +30,12 @@ type Options struct {
 	Customers    *customer.Service
 	Heads        *customerpage.Heads
 	Views        *savedview.Screens
+	Acts         *bulk.Service
 }
 
 // New makes the screens.
 func New(k *kit.Kit, o Options) *Screens {
-	return &Screens{Kit: k, transactions: o.Transactions, customers: o.Customers, heads: o.Heads, views: o.Views}
+	return &Screens{Kit: k, transactions: o.Transactions, customers: o.Customers, heads: o.Heads, views: o.Views, acts: o.Acts}
 }
 
 // Place is the navigation entry of the transactions.
