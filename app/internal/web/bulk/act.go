@@ -29,6 +29,7 @@ type actPage struct {
 type chip struct {
 	Text, Href string
 	Count      int64
+	All        bool // whatever the verdict
 	Current    bool
 }
 
@@ -117,10 +118,10 @@ func (s *Screens) listRows(c *fiber.Ctx, d *actPage) (err error) {
 	for _, v := range bulk.Verdicts {
 		if n := d.Counts[v]; n > 0 {
 			all += n
-			d.Chips = append(d.Chips, chip{s.Say(c, "bulk_verdict."+string(v)), at(v, "", ""), n, v == only})
+			d.Chips = append(d.Chips, chip{s.Say(c, "bulk_verdict."+string(v)), at(v, "", ""), n, false, v == only})
 		}
 	}
-	d.Chips = append([]chip{{s.Say(c, "bulk.all"), d.Path, all, only == ""}}, d.Chips...)
+	d.Chips = append([]chip{{s.Say(c, "bulk.all"), d.Path, all, true, only == ""}}, d.Chips...)
 	return nil
 }
 
