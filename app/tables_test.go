@@ -35,6 +35,7 @@ var tables = map[string]rule{
 		"app/approval":      "who can approve; package account stands on it",
 		"app/authorisation": "people by name, with what they are assigned",
 		"app/bench":         bareHandler,
+		"app/bulk":          "the people to choose from, and their names",
 		"app/customer":      "whether an administrator is active, and whose customers can be asked for",
 		"app/demo/demotest": "a benchmark's specialist user",
 		"app/handover":      "people by name, with what they are assigned",
@@ -83,6 +84,8 @@ var tables = map[string]rule{
 	"deletion":              {owner: "app/customer"},
 	"customer_import":       {owner: "app/customerimport"},
 	"customer_import_chunk": {owner: "app/customerimport"},
+	"bulk_act":              {owner: "app/bulk"},
+	"bulk_row":              {owner: "app/bulk"},
 	"counter":               {owner: "app/store"},
 
 	// Accesses:

@@ -99,24 +99,30 @@ func (s *Service) Resend(ctx context.Context, c account.Caller, customerID, id u
 		if _, err := s.load(ctx, tx, c, ref{customerID, id}, policies.Resend); err != nil {
 			return err
 		}
-		if err := s.courier.CancelAccess(ctx, tx, id); err != nil {
-			return err
-		}
-		r, ok, err := s.again(ctx, tx, id, resendPause)
+		r, err := s.resend(ctx, tx, c, ref{customerID, id})
 		if err != nil {
-			return err
-		}
-		if !ok {
-			return s.whyNotAgain(ctx, tx, customerID, id)
-		}
-		if err := s.audit.Write(ctx, tx, c.Actor(), r.record(audit.AccessResent, nil)); err != nil {
-			return err
-		}
-		if err := s.customers.Refresh(ctx, tx, customerID); err != nil {
 			return err
 		}
 		return s.courier.Free(ctx, tx, r.Email)
 	})
+}
+
+// resend sends again, for a caller who was authorised.
+func (s *Service) resend(ctx context.Context, tx bun.IDB, c account.Caller, of ref) (row, error) {
+	if err := s.courier.CancelAccess(ctx, tx, of.id); err != nil {
+		return row{}, err
+	}
+	r, ok, err := s.again(ctx, tx, of.id, resendPause)
+	if err != nil {
+		return row{}, err
+	}
+	if !ok {
+		return row{}, s.whyNotAgain(ctx, tx, of.customerID, of.id)
+	}
+	if err := s.audit.Write(ctx, tx, c.Actor(), r.record(audit.AccessResent, nil)); err != nil {
+		return row{}, err
+	}
+	return r, s.customers.Refresh(ctx, tx, of.customerID)
 }
 
 // TryAddress lets the courier try a registered end user's address again after it refused mail. For a person who is not

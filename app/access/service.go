@@ -57,9 +57,11 @@ type Outbox interface {
 	CancelAccess(ctx context.Context, tx bun.IDB, access uuid.UUID, channels ...courier.Channel) error
 	OfAccesses(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]courier.Message, error)
 	OfAccess(ctx context.Context, tx bun.IDB, access uuid.UUID) ([]courier.Message, error)
+	StatesOf(ctx context.Context, tx bun.IDB, access uuid.UUID, generation int) ([]courier.State, error)
 	EraseOfAccesses(ctx context.Context, tx bun.IDB, ids []uuid.UUID) error
 	PutBack(ctx context.Context, tx bun.IDB, list []courier.Message, account uuid.NullUUID) error
 	Refusals(ctx context.Context, addresses []string) (map[string]courier.Refusal, error)
+	Refused(ctx context.Context, tx bun.IDB, address string) (bool, error)
 	Free(ctx context.Context, tx bun.IDB, address string) error
 	Register(composers map[courier.Kind]courier.Composer)
 	OnSettled(f func(ctx context.Context, tx bun.IDB, m courier.Message) error)

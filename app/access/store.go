@@ -188,6 +188,13 @@ func renew(ctx context.Context, tx bun.IDB, id uuid.UUID, now time.Time, pause t
 	return r, ok, err
 }
 
+// expire ends an invitation. uninvited says that the person counts as not invited yet.
+func expire(ctx context.Context, tx bun.IDB, id uuid.UUID, now time.Time, uninvited bool) error {
+	var r row
+	_, err := returning(ctx, updateAccess(tx, &r, id).Set("link_expires_at = ?", now).Set("uninvited = ?", uninvited))
+	return err
+}
+
 func deactivate(ctx context.Context, tx bun.IDB, id uuid.UUID, now time.Time) (r row, ok bool, err error) {
 	ok, err = returning(ctx, updateAccess(tx, &r, id).Where("deactivated_at IS NULL").
 		Set("deactivated_at = ?", now).Set("version = version + 1"))

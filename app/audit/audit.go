@@ -29,6 +29,7 @@ const (
 	AccessCreated     Action = "access.created"
 	AccessUpdated     Action = "access.updated"
 	AccessResent      Action = "access.resent"
+	AccessWithdrawn   Action = "access.withdrawn" // an invitation that had not left yet
 	AccessDeactivated Action = "access.deactivated"
 	AccessReactivated Action = "access.reactivated"
 	AccessRemoved     Action = "access.removed"

@@ -23,7 +23,7 @@ type Group struct {
 var Groups = []Group{
 	{"customers", []Action{CustomerCreated, CustomerUpdated, CustomerDeleting, CustomerDeleted, CustomersImported}},
 	{"accesses", []Action{
-		AccessCreated, AccessUpdated, AccessResent, AccessRegistered, AccessDeactivated, AccessReactivated, AccessRemoved,
+		AccessCreated, AccessUpdated, AccessResent, AccessWithdrawn, AccessRegistered, AccessDeactivated, AccessReactivated, AccessRemoved,
 		AccessCodeAsked, AccessLinkAsked, AccessAddressFreed,
 	}},
 	{"authorisations", []Action{

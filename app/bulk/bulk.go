@@ -6,6 +6,7 @@
 package bulk
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -26,13 +27,14 @@ const (
 	Due            Kind = transaction.FieldDue
 	Status         Kind = transaction.FieldStatus
 	Administrators Kind = "administrators"
+	Resend         Kind = "resend" // the invitations of the customers' accesses
 )
 
 // Kinds lists them.
-var Kinds = []Kind{Responsible, Due, Status, Administrators}
+var Kinds = []Kind{Responsible, Due, Status, Administrators, Resend}
 
 // Known says whether there is such a kind.
-func (k Kind) Known() bool { return k.OfTransactions() || k == Administrators }
+func (k Kind) Known() bool { return slices.Contains(Kinds, k) }
 
 // OfTransactions says whether the kind is about transactions, and not about customers.
 func (k Kind) OfTransactions() bool { return k == Responsible || k == Due || k == Status }
@@ -54,7 +56,23 @@ const (
 // States lists them.
 var States = []State{Trying, Tried, Doing, Done, Returning, Returned, GivenUp}
 
-// Verdict is what becomes of a row. Text ids "bulk_verdict.<verdict>".
+// Word is the text id of a verdict about a row of an act of this kind, behind "bulk_verdict.".
+func (k Kind) Word(v Verdict) string {
+	if k != Resend {
+		return string(v)
+	}
+	switch v {
+	case Will:
+		return "will_send"
+	case Changed:
+		return "sent"
+	case Back:
+		return "withdrawn"
+	}
+	return string(v)
+}
+
+// Verdict is what becomes of a row. Text ids "bulk_verdict.<verdict>"; see Word.
 type Verdict string
 
 // The verdicts. A row without one was not tried yet.
@@ -65,6 +83,7 @@ const (
 	Asked     Verdict = "asked"     // waits for a second person
 	Back      Verdict = "back"      // was changed, and has its value from before again
 	Kept      Verdict = "kept"      // was changed, and could not be taken back
+	Left      Verdict = "left"      // was sent, and had left already when it was taken back
 	Same      Verdict = "same"      // is so already
 	Forbidden Verdict = "forbidden" // the person may not do it
 	Gone      Verdict = "gone"      // it is not there any more, or the person may not see it
@@ -73,7 +92,7 @@ const (
 )
 
 // Verdicts lists them, in the order in which screens show them.
-var Verdicts = []Verdict{Will, WillAsk, Changed, Asked, Back, Kept, Same, Forbidden, Gone, Refused, NotDone}
+var Verdicts = []Verdict{Will, WillAsk, Changed, Asked, Back, Left, Kept, Same, Forbidden, Gone, Refused, NotDone}
 
 const (
 	// Max is how many rows an act may have.
@@ -82,6 +101,8 @@ const (
 	AtOnce = 50
 	// UndoLife is how long an act can be taken back after it was done.
 	UndoLife = 10 * time.Minute
+	// Pace is how many invitations are sent again in a minute.
+	Pace = 60
 	// Life is how long an act is kept.
 	Life = 30 * 24 * time.Hour
 )
@@ -122,6 +143,7 @@ type Line struct {
 	Why         string                   // text id, after "fault."
 	Transaction *transaction.Transaction // nil: it is about none, or the person may not see it
 	Customer    *customer.Row
+	Access      string // the name of the end user, of Resend
 }
 
 // Order asks for an act.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
+	"kontor/app/customer"
 	"kontor/app/effort"
 	"kontor/app/fault"
 	"kontor/app/job"
@@ -495,5 +496,78 @@ func TestProgress(t *testing.T) {
 		j, err := w.Jobs.Of(w.Ctx, job.BulkTrial, a.ID)
 		w.Must(err)
 		assert.Equal(w, job.Done, j.State)
+	})
+}
+
+// invited adds customers with an open access each, who were invited an hour ago.
+func (w *world) invited(n int) (customers, accesses []uuid.UUID) {
+	w.Helper()
+	for i := range n {
+		data := customer.Data{FirstName: "Eva", LastName: fmt.Sprintf("Ende%d", i), Country: "DE", Locale: "de"}
+		cu, _, err := w.accesses.AddCustomer(w.Ctx, w.anna, customer.Draft{Type: customer.Person, Data: data}, fmt.Sprintf("ende%d@example.org", i), "")
+		w.Must(err)
+		var id uuid.UUID
+		w.Must(w.DB.NewRaw(`SELECT id FROM access WHERE customer_id = ?`, cu.ID).Scan(w.Ctx, &id))
+		customers, accesses = append(customers, cu.ID), append(accesses, id)
+	}
+	w.Exec(`UPDATE message SET state = 'handed_over'`)
+	w.Clock.Tick(time.Hour)
+	return customers, accesses
+}
+
+// TestResend: who has not registered gets a new invitation, never at an address that has refused mail; what has not left is
+// withdrawn.
+func TestResend(t *testing.T) {
+	each(t, func(w *world) {
+		customers, accesses := w.invited(6)
+		w.Exec(`UPDATE access SET registered_at = ? WHERE id = ?`, w.Now(), accesses[1])
+		w.Exec(`UPDATE access SET undeliverable = 'mail:recipient_unknown' WHERE id = ?`, accesses[2])
+		messages := func() int { return w.Number(`SELECT count(*) FROM message WHERE state = 'queued'`) }
+		a := w.begin(w.anna, Order{Kind: Resend, IDs: append(customers, w.other.ID)})
+		tried := []string{"will", "refused bulk.no_open", "refused access.refused", "will", "will", "will", "gone"}
+		assert.Equal(w, tried, w.verdicts(w.anna, a.ID))
+		assert.Zero(w, messages(), "a trial sends nothing")
+		assert.Equal(w, 6, w.Number(`SELECT count(*) FROM access WHERE generation = 1`))
+
+		w.Exec(`UPDATE access SET undeliverable = 'mail:recipient_unknown' WHERE id = ?`, accesses[5]) // it bounces in the meantime
+		w.Must(w.Start(w.Ctx, w.anna, a.ID))
+		assert.Equal(w, []string{"changed", "refused bulk.no_open", "refused access.refused", "changed", "changed", "refused access.refused", "gone"}, w.verdicts(w.anna, a.ID))
+		assert.Equal(w, 3, messages())
+		for _, i := range []int{0, 3, 4} {
+			assert.Equal(w, 1, w.entries("access.resent", accesses[i]))
+		}
+		b := w.begin(w.anna, Order{Kind: Resend, IDs: customers[:1]})
+		assert.Equal(w, []string{"refused access.just_sent"}, w.verdicts(w.anna, b.ID), "the limit of the single act")
+
+		w.Exec(`UPDATE message SET state = 'handed_over' WHERE access_id = ?`, accesses[0])
+		w.Clock.Tick(time.Minute)
+		w.Must(w.accesses.Resend(w.Ctx, w.anna, customers[3], accesses[3])) // somebody sends again
+		w.Must(w.TakeBack(w.Ctx, w.anna, a.ID))
+		said := w.verdicts(w.anna, a.ID)
+		assert.Equal(w, []string{"left", "kept access.sent_again", "back"}, []string{said[0], said[3], said[4]})
+		assert.Equal(w, 1, messages(), "only what somebody has sent since")
+		assert.Equal(w, 1, w.Number(`SELECT count(*) FROM message WHERE access_id = ? AND state = 'cancelled'`, accesses[4]))
+		assert.Equal(w, 1, w.entries("access.withdrawn", accesses[4]))
+		assert.Zero(w, w.entries("access.withdrawn", accesses[0]))
+	})
+}
+
+// TestResendPace: no more leave in a minute than Pace.
+func TestResendPace(t *testing.T) {
+	each(t, func(w *world) {
+		customers, _ := w.invited(5)
+		a := w.begin(w.anna, Order{Kind: Resend, IDs: customers})
+		w.chunk = 2
+		w.Must(w.Start(w.Ctx, w.anna, a.ID))
+		a = w.get(w.anna, a.ID)
+		assert.Equal(w, Doing, a.State)
+		assert.EqualValues(w, 2, a.Counts[Changed])
+		j, err := w.Jobs.Of(w.Ctx, job.BulkRun, a.ID)
+		w.Must(err)
+		require.NotNil(w, j.NextAt)
+		assert.WithinDuration(w, w.Now().Add(2*time.Minute/Pace), *j.NextAt, time.Second)
+		w.Must(w.Stop(w.Ctx, w.anna, a.ID))
+		assert.Equal(w, Counts{Changed: 2, NotDone: 3}, w.get(w.anna, a.ID).Counts, "what was not sent yet is not sent")
+		assert.Equal(w, 2, w.Number(`SELECT count(*) FROM message WHERE state = 'queued'`))
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/access"
 	"kontor/app/account"
 	"kontor/app/assignment"
 	"kontor/app/audit"
@@ -49,6 +50,15 @@ type Authorisations interface {
 	WithdrawProposal(ctx context.Context, tx bun.Tx, c account.Caller, proposal uuid.UUID) (done bool, err error)
 }
 
+// Accesses is what this package needs of access.Service.
+type Accesses interface {
+	MayResendAny(c account.Caller) error
+	Open(ctx context.Context, customers []uuid.UUID) (map[uuid.UUID][]uuid.UUID, error)
+	ResendIn(ctx context.Context, tx bun.Tx, c account.Caller, customerID, id uuid.UUID) (access.Sent, error)
+	Withdraw(ctx context.Context, tx bun.Tx, c account.Caller, of access.Withdrawal) (left bool, err error)
+	NamesFor(ctx context.Context, c account.Caller, ids []uuid.UUID) (map[uuid.UUID]string, error)
+}
+
 // Accounts is what this package needs of account.Service.
 type Accounts interface {
 	PresentCallerIn(ctx context.Context, db bun.IDB, id uuid.UUID) (account.Caller, error)
@@ -61,6 +71,7 @@ type Options struct {
 	Transactions   Transactions
 	Customers      Customers
 	Authorisations Authorisations
+	Accesses       Accesses
 	Accounts       Accounts
 	Audit          *audit.Log
 	Jobs           *job.Service
@@ -94,6 +105,8 @@ func (s *Service) May(c account.Caller, k Kind) error {
 		return s.o.Transactions.MayProcessAny(c)
 	case k == Administrators:
 		return s.o.Authorisations.MayManageAny(c)
+	case k == Resend:
+		return s.o.Accesses.MayResendAny(c)
 	}
 	return ErrNotFound
 }
@@ -140,7 +153,10 @@ func (s *Service) Begin(ctx context.Context, c account.Caller, o Order) (Act, er
 
 // check says what is wrong with the value of an order.
 func (s *Service) check(ctx context.Context, o Order) error {
-	if o.Kind == Administrators {
+	switch o.Kind {
+	case Resend:
+		return nil
+	case Administrators:
 		return s.o.Authorisations.CheckPeople(ctx, o.People)
 	}
 	return s.o.Transactions.CheckSetting(ctx, transaction.Setting{Field: string(o.Kind), Value: o.Value})
@@ -180,10 +196,37 @@ func (s *Service) gather(ctx context.Context, c account.Caller, o Order) (rows [
 		return rows, nil
 	}
 	there, err := s.o.Customers.Existing(ctx, list)
+	if err != nil {
+		return nil, err
+	}
 	for i, id := range list {
 		if rows[i].SubjectID = id; there[id] {
 			rows[i].CustomerID = store.NullID(id)
 		}
+	}
+	if o.Kind == Resend {
+		return s.open(ctx, rows)
+	}
+	return rows, nil
+}
+
+// open replaces customers by those of their accesses whose end users have not registered. A customer without one stays.
+func (s *Service) open(ctx context.Context, customers []row) (rows []row, err error) {
+	list := make([]uuid.UUID, len(customers))
+	for i, r := range customers {
+		list[i] = r.SubjectID
+	}
+	open, err := s.o.Accesses.Open(ctx, list)
+	for _, r := range customers {
+		if len(open[r.SubjectID]) == 0 {
+			rows = append(rows, r)
+		}
+		for _, id := range open[r.SubjectID] {
+			rows = append(rows, row{SubjectID: id, CustomerID: r.CustomerID})
+		}
+	}
+	if len(rows) > s.max {
+		return nil, ErrMany.With("max", s.max).With("n", len(rows))
 	}
 	return rows, err
 }
@@ -485,30 +528,45 @@ func (l lines) Load(ctx context.Context, places []int) ([]Line, error) {
 	if err := l.o.DB.NewSelect().Model(&rows).Where("act_id = ?", l.act.ID).Where("place IN (?)", bun.List(places)).Scan(ctx); err != nil {
 		return nil, err
 	}
-	subjects := make([]uuid.UUID, len(rows))
+	subjects, owners := make([]uuid.UUID, len(rows)), make([]uuid.UUID, 0, len(rows))
 	for i, r := range rows {
-		subjects[i] = r.SubjectID
+		if subjects[i] = r.SubjectID; r.CustomerID.Valid {
+			owners = append(owners, r.CustomerID.UUID)
+		}
 	}
-	var transactions map[uuid.UUID]transaction.Transaction
-	var customers map[uuid.UUID]customer.Row
+	var about rowsAbout
 	var err error
 	if l.act.Kind.OfTransactions() {
-		transactions, err = l.o.Transactions.Readable(ctx, l.caller, subjects)
+		about.transactions, err = l.o.Transactions.Readable(ctx, l.caller, subjects)
 	} else {
-		customers, err = l.o.Customers.Rows(ctx, l.caller, subjects)
+		about.customers, err = l.o.Customers.Rows(ctx, l.caller, owners)
+	}
+	if err == nil && l.act.Kind == Resend {
+		about.names, err = l.o.Accesses.NamesFor(ctx, l.caller, subjects)
 	}
 	of := make(map[int]Line, len(rows))
 	for _, r := range rows {
-		line := Line{Place: r.Place, Verdict: r.Verdict, Why: r.Why}
-		if t, there := transactions[r.SubjectID]; there {
-			line.Transaction = &t
-		}
-		if cu, there := customers[r.SubjectID]; there {
-			line.Customer = &cu
-		}
-		of[r.Place] = line
+		of[r.Place] = about.line(r)
 	}
 	return listing.InOrder(places, of), err
+}
+
+// rowsAbout is what rows are about, as far as the person may see it.
+type rowsAbout struct {
+	transactions map[uuid.UUID]transaction.Transaction
+	customers    map[uuid.UUID]customer.Row
+	names        map[uuid.UUID]string
+}
+
+func (a rowsAbout) line(r row) Line {
+	line := Line{Place: r.Place, Verdict: r.Verdict, Why: r.Why, Access: a.names[r.SubjectID]}
+	if t, there := a.transactions[r.SubjectID]; there {
+		line.Transaction = &t
+	}
+	if cu, there := a.customers[r.CustomerID.UUID]; there {
+		line.Customer = &cu
+	}
+	return line
 }
 
 // isFault returns an error that is about the thing and not about the program.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/access"
 	"kontor/app/account"
 	"kontor/app/assignment"
 	"kontor/app/audit"
@@ -28,7 +30,7 @@ type phase struct {
 var (
 	trying    = phase{during: Trying, after: Tried, from: []Verdict{""}, to: []Verdict{Will, WillAsk, Same, Forbidden, Gone, Refused}}
 	doing     = phase{during: Doing, after: Done, from: []Verdict{Will, WillAsk}, to: []Verdict{Changed, Asked}}
-	returning = phase{during: Returning, after: Returned, from: []Verdict{Changed, Asked}, to: []Verdict{Back, Kept}}
+	returning = phase{during: Returning, after: Returned, from: []Verdict{Changed, Asked}, to: []Verdict{Back, Left, Kept}}
 
 	phases = map[job.Kind]phase{job.BulkTrial: trying, job.BulkRun: doing, job.BulkReturn: returning}
 	jobs   = map[State]job.Kind{Trying: job.BulkTrial, Doing: job.BulkRun, Returning: job.BulkReturn}
@@ -49,9 +51,17 @@ func (s *Service) work(ctx context.Context, p phase, j job.Job) (job.Progress, e
 	if err != nil {
 		return job.Progress{}, err
 	}
-	rows, err := rowsWith(ctx, s.o.DB, a.ID, p.from, s.chunk)
+	chunk, pause := s.chunk, time.Duration(0)
+	if p.during == Doing && a.Kind == Resend {
+		chunk, pause = min(chunk, Pace), time.Minute*time.Duration(min(chunk, Pace))/Pace
+	}
+	rows, err := rowsWith(ctx, s.o.DB, a.ID, p.from, chunk+1)
 	if err != nil {
 		return job.Progress{}, err
+	}
+	more := len(rows) > chunk
+	if more {
+		rows = rows[:chunk]
 	}
 	switch p.during {
 	case Trying:
@@ -64,8 +74,8 @@ func (s *Service) work(ctx context.Context, p phase, j job.Job) (job.Progress, e
 	if err != nil {
 		return job.Progress{}, err
 	}
-	if len(rows) == s.chunk {
-		return job.Progress{Done: min(j.Done+int64(len(rows)), j.Total), Total: j.Total}, ctx.Err()
+	if more {
+		return job.Progress{Done: min(j.Done+int64(len(rows)), j.Total), Total: j.Total, Pause: pause}, ctx.Err()
 	}
 	err = s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		by, err := s.caller(ctx, tx, a)
@@ -262,7 +272,11 @@ func judged(o outcome, err error) (outcome, error) {
 
 // perform does the act to one thing, as a person does it.
 func (s *Service) perform(ctx context.Context, tx bun.Tx, c account.Caller, a record, r row) (outcome, error) {
-	if a.Kind != Administrators {
+	switch a.Kind {
+	case Administrators:
+	case Resend:
+		return s.resend(ctx, tx, c, r)
+	default:
 		was, changed, err := s.o.Transactions.Set(ctx, tx, c, r.SubjectID, transaction.Setting{Field: string(a.Kind), Value: a.Value})
 		if err != nil || !changed {
 			return outcome{verdict: Same}, err
@@ -282,6 +296,35 @@ func (s *Service) perform(ctx context.Context, tx bun.Tx, c account.Caller, a re
 	return outcome{verdict: Changed, was: string(was)}, err
 }
 
+// errNoOpen says that all end users of a customer have registered, or that it has none.
+var errNoOpen = fault.New(fault.Conflict, "bulk.no_open")
+
+// resend sends the invitation of an access again.
+func (s *Service) resend(ctx context.Context, tx bun.Tx, c account.Caller, r row) (outcome, error) {
+	sent, err := s.o.Accesses.ResendIn(ctx, tx, c, r.CustomerID.UUID, r.SubjectID)
+	if r.SubjectID == r.CustomerID.UUID && errors.Is(err, access.ErrNotFound) { // the person may do it to this customer
+		err = errNoOpen
+	}
+	if err != nil {
+		return outcome{}, err
+	}
+	was, err := json.Marshal(sent)
+	return outcome{verdict: Changed, was: string(was)}, err
+}
+
+// withdraw takes an invitation back that has not left yet.
+func (s *Service) withdraw(ctx context.Context, tx bun.Tx, c account.Caller, r row) (outcome, error) {
+	of := access.Withdrawal{CustomerID: r.CustomerID.UUID, AccessID: r.SubjectID}
+	if err := json.Unmarshal([]byte(r.Was), &of.Sent); err != nil {
+		return outcome{}, err
+	}
+	left, err := s.o.Accesses.Withdraw(ctx, tx, c, of)
+	if left {
+		return outcome{verdict: Left, was: r.Was}, err
+	}
+	return outcome{verdict: Back, was: r.Was}, err
+}
+
 // errChanged says that somebody has changed since what an act has set.
 var errChanged = fault.New(fault.Conflict, "bulk.changed_since")
 
@@ -289,6 +332,8 @@ var errChanged = fault.New(fault.Conflict, "bulk.changed_since")
 func (s *Service) undo(ctx context.Context, tx bun.Tx, c account.Caller, a record, r row) (outcome, error) {
 	back := outcome{verdict: Back, was: r.Was}
 	switch {
+	case a.Kind == Resend:
+		return s.withdraw(ctx, tx, c, r)
 	case a.Kind != Administrators:
 		_, _, err := s.o.Transactions.Set(ctx, tx, c, r.SubjectID, transaction.Setting{Field: string(a.Kind), Value: r.Was, If: &a.Value})
 		if errors.Is(err, transaction.ErrOther) {

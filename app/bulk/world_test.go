@@ -28,6 +28,7 @@ type world struct {
 	*Service
 	*accounttest.Firm
 	customers      *customer.Service
+	accesses       *access.Service
 	transactions   *transaction.Service
 	authorisations *authorisation.Service
 
@@ -47,7 +48,7 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	w.customers = customer.New(customer.Options{
 		DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts, Jobs: w.Jobs,
 	})
-	accesses := access.New(access.Options{
+	w.accesses = access.New(access.Options{
 		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Accounts: w.Accounts, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals,
 		Customers: w.customers, BaseURL: accounttest.BaseURL, Firm: accounttest.FirmName,
 	})
@@ -55,10 +56,10 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	w.transactions = transaction.New(transaction.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Customers: w.customers})
 	w.authorisations = authorisation.New(authorisation.Options{
 		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Audit: w.Audit, Accounts: w.Accounts, Approvals: w.Approvals, Customers: w.customers,
-		Accesses: accesses, Transactions: w.transactions,
+		Accesses: w.accesses, Transactions: w.transactions,
 	})
 	w.Service = New(Options{
-		DB: db, Now: w.Now, Transactions: w.transactions, Customers: w.customers, Authorisations: w.authorisations, Accounts: w.Accounts,
+		DB: db, Now: w.Now, Transactions: w.transactions, Customers: w.customers, Authorisations: w.authorisations, Accesses: w.accesses, Accounts: w.Accounts,
 		Audit: w.Audit, Jobs: w.Jobs,
 	})
 	w.anna, w.ben = w.Specialist("Anna Berg"), w.Specialist("Ben Büro")
@@ -198,7 +199,6 @@ func (w *world) administers(c account.Caller, cu customer.Customer) bool {
 	w.Helper()
 	return w.Number(`SELECT count(*) FROM customer_administrator WHERE customer_id = ? AND specialist_id = ?`, cu.ID, c.ID) > 0
 }
-
 
 var customerFilter customer.Filter
 

@@ -14,6 +14,15 @@ func (s *Service) OfAccess(ctx context.Context, tx bun.IDB, access uuid.UUID) ([
 	return messagesOfAccesses(ctx, tx, []uuid.UUID{access})
 }
 
+// StatesOf returns the states of an access's messages of a generation, inside the caller's tx. They stay so until the tx ends.
+func (s *Service) StatesOf(ctx context.Context, tx bun.IDB, access uuid.UUID, generation int) (states []State, err error) {
+	q := tx.NewSelect().Model((*Message)(nil)).Column("state").Where("access_id = ?", access).Where("generation = ?", generation).Order("id")
+	if s.db.IsPostgres() {
+		q.For("UPDATE")
+	}
+	return states, q.Scan(ctx, &states)
+}
+
 // PutBack restores messages that were deleted with their access, inside the tx that restores the access. They belong to
 // the account that the access has by then. They are only a record: nothing is sent. A message that was not settled is
 // cancelled.

@@ -98,6 +98,12 @@ func (s *Service) Refusals(ctx context.Context, addresses []string) (map[string]
 	return found, err
 }
 
+// Refused says whether mail to an address was refused for good, so that none is sent to it.
+func (s *Service) Refused(ctx context.Context, tx bun.IDB, address string) (bool, error) {
+	refused, err := s.refusalsOf(ctx, tx, []string{address})
+	return len(refused) > 0, err
+}
+
 // Free deletes the refusal of an e-mail address, so that mail to it is tried again. Like noteRefusal it must come last
 // in its tx.
 func (s *Service) Free(ctx context.Context, tx bun.IDB, address string) error {

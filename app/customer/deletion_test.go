@@ -94,6 +94,9 @@ func (w *world) fill(n int) (d doomed, stays []account.Caller) {
 	w.Exec(`INSERT INTO preference (account_id, name, value) VALUES (?, 'theme', 'dark')`, only.ID)
 	w.Exec(`INSERT INTO known_browser (id, account_id, token_hash, seen_at) VALUES (?, ?, 'hash', ?)`, newID(), only.ID, at)
 	w.Exec(`INSERT INTO authorisation_removal (id, customer_id, removed_by, expires_at, sealed) VALUES (?, ?, ?, ?, ?)`, newID(), d.ID, w.anna.ID, at, []byte("sealed"))
+	act := newID()
+	w.Exec(`INSERT INTO bulk_act (id, kind, value, state, requested_by, requested_at, total) VALUES (?, 'due', '', 'done', ?, ?, 1)`, act, w.anna.ID, at)
+	w.Exec(`INSERT INTO bulk_row (act_id, place, customer_id, subject_id, verdict) VALUES (?, 1, ?, ?, 'changed')`, act, d.ID, newID())
 	w.touch(d.ID)
 	return d, []account.Caller{both, w.ben}
 }
@@ -110,6 +113,7 @@ var notOfCustomers = []string{
 	"deputy", "handover", "handover_target", "guard_event", "former_address", // between specialist users
 	"channel_state", "channel_pace", "channel_refusal", // state of the channels; a refusal is erased with its message
 	"customer_import", "customer_import_chunk", // counts; rows of a file, sealed, which are erased within a day
+	"bulk_act",                // what was done, by whom, when; what it was about is in bulk_row
 	"administrator_switch",    // filled only while many customers are looked at
 	"deletion", "erasure_log", // the receipt with its counts; the position in the log of erasures
 }

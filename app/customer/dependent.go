@@ -15,7 +15,7 @@ import (
 type Part string
 
 // The parts. Rows that a foreign key's cascade deletes are not listed: codes, attempts, approvals, removals that can be
-// undone, who opened the customer last.
+// undone, who opened the customer last, rows of bulk acts.
 const (
 	Transactions   Part = "transactions"
 	Notes          Part = "notes"

@@ -287,8 +287,8 @@ func (s *Services) build(tune []Tune) (err error) {
 		Audit: s.Audit, Jobs: s.Jobs,
 	})
 	s.Bulk = bulk.New(bulk.Options{
-		DB: s.DB, Now: s.Now, Transactions: s.Transactions, Customers: s.Customers, Authorisations: s.Authorisations, Accounts: s.Accounts,
-		Audit: s.Audit, Jobs: s.Jobs,
+		DB: s.DB, Now: s.Now, Transactions: s.Transactions, Customers: s.Customers, Authorisations: s.Authorisations, Accesses: s.Accesses,
+		Accounts: s.Accounts, Audit: s.Audit, Jobs: s.Jobs,
 	})
 	s.Policies = policy.New(policy.Options{
 		DB: s.DB, Now: s.Now, Decider: s.Decider, Audit: s.Audit, Approvals: s.Approvals, Transactions: s.Transactions, Customers: s.Customers, Log: s.Log,

@@ -218,8 +218,8 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		Customers: w.customers, Accesses: w.accesses, Transactions: w.transactions,
 	})
 	w.bulk = bulk.New(bulk.Options{
-		DB: db, Now: f.Now, Transactions: w.transactions, Customers: w.customers, Authorisations: authorisations, Accounts: f.Accounts,
-		Audit: f.Audit, Jobs: w.jobs,
+		DB: db, Now: f.Now, Transactions: w.transactions, Customers: w.customers, Authorisations: authorisations, Accesses: w.accesses,
+		Accounts: f.Accounts, Audit: f.Audit, Jobs: w.jobs,
 	})
 	o := Options{
 		DB: db, Now: f.Now, Key: f.Key, Log: slog.New(slog.DiscardHandler), Decider: f.Decider, Audit: f.Audit, Courier: f.Post, Queue: w.tasks,

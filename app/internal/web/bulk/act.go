@@ -1,6 +1,7 @@
 package bulk
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -61,7 +62,7 @@ func (s *Screens) inWords(c *fiber.Ctx, a bulk.Act) actPage {
 		d.Set = s.Say(c, "bulk.no_due")
 	case a.Kind == bulk.Responsible && a.Value == "":
 		d.Set = s.Say(c, "transaction.nobody")
-	case a.Kind != bulk.Due:
+	case a.Kind != bulk.Due && a.Kind != bulk.Resend:
 		d.Set = strings.Join(a.People, ", ")
 	}
 	return d
@@ -118,7 +119,7 @@ func (s *Screens) listRows(c *fiber.Ctx, d *actPage) (err error) {
 	for _, v := range bulk.Verdicts {
 		if n := d.Counts[v]; n > 0 {
 			all += n
-			d.Chips = append(d.Chips, chip{s.Say(c, "bulk_verdict."+string(v)), at(v, "", ""), n, false, v == only})
+			d.Chips = append(d.Chips, chip{s.Say(c, "bulk_verdict."+d.Kind.Word(v)), at(v, "", ""), n, false, v == only})
 		}
 	}
 	d.Chips = append([]chip{{s.Say(c, "bulk.all"), d.Path, all, true, only == ""}}, d.Chips...)
@@ -180,14 +181,18 @@ func (s *Screens) download(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	a, err := s.acts.Get(s.Ctx(c), s.Caller(c), id)
+	if err != nil {
+		return err
+	}
 	rows := [][]string{{s.Say(c, "customers.number"), s.Say(c, "field.name"), s.Say(c, "field.customer"), s.Say(c, "bulk.verdict"), s.Say(c, "bulk.why")}}
 	err = s.acts.Each(s.Ctx(c), s.Caller(c), id, func(l bulk.Line) error {
-		row := []string{"", s.Say(c, "bulk.unseen"), "", s.Say(c, "bulk_verdict."+string(l.Verdict)), ""}
+		row := []string{"", s.Say(c, "bulk.unseen"), "", s.Say(c, "bulk_verdict."+a.Kind.Word(l.Verdict)), ""}
 		if t := l.Transaction; t != nil {
 			row[0], row[1], row[2] = t.Label(), t.Name, t.Customer.Name
 		}
 		if cu := l.Customer; cu != nil {
-			row[0], row[1] = cu.Label(), cu.Name
+			row[0], row[1], row[2] = cu.Label(), cmp.Or(l.Access, cu.Name), cu.Name
 		}
 		if l.Why != "" {
 			row[4] = s.Say(c, "fault."+l.Why)

@@ -120,7 +120,7 @@ func (s *Screens) offer(c *fiber.Ctx, d *askPage) error {
 			d.Statuses = append(d.Statuses, text.Option{Value: string(status), Text: s.Say(c, "transaction_status."+string(status))})
 		}
 		return nil
-	case bulk.Due:
+	case bulk.Due, bulk.Resend:
 		return nil
 	}
 	picked := kit.Asked(c, "specialist")
@@ -182,6 +182,8 @@ func (s *Screens) order(c *fiber.Ctx, k bulk.Kind, f *kit.Form) (o bulk.Order, o
 	picked := kit.PostedAll(c, "specialist")
 	field := "specialist"
 	switch k {
+	case bulk.Resend:
+		ok = true
 	case bulk.Status:
 		field, o.Value, ok = "status", f.Values["status"], f.Values["status"] != ""
 	case bulk.Due:

@@ -137,7 +137,7 @@ func (s *Screens) listCustomers(c *fiber.Ctx) error {
 // selection says what can be done with ticked rows.
 func (s *Screens) selection(c *fiber.Ctx, d overview) (*kit.Selection, error) {
 	chosen := &kit.Selection{}
-	for _, k := range []bulk.Kind{bulk.Administrators} {
+	for _, k := range []bulk.Kind{bulk.Administrators, bulk.Resend} {
 		if err := s.acts.May(s.Caller(c), k); err == nil {
 			chosen.Acts = append(chosen.Acts, string(k))
 		} else if !errors.Is(err, policies.ErrForbidden) {
