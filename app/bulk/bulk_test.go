@@ -218,9 +218,6 @@ func TestForeignActs(t *testing.T) {
 		a := w.done(w.anna, Order{Kind: Due, Value: "2026-12-01", IDs: w.several(w.mine, 2)})
 		_, err := w.Get(w.Ctx, w.ben, a.ID)
 		w.Want("get", err, ErrNotFound)
-		_, err = w.Rows(w.Ctx, w.ben, a.ID, RowFilter{})
-		w.Want("rows", err, ErrNotFound)
-		w.Want("each", w.Each(w.Ctx, w.ben, a.ID, func(Line) error { return nil }), ErrNotFound)
 		for name, act := range map[string]func() error{
 			"start": func() error { return w.Start(w.Ctx, w.ben, a.ID) }, "give up": func() error { return w.GiveUp(w.Ctx, w.ben, a.ID) },
 			"stop": func() error { return w.Stop(w.Ctx, w.ben, a.ID) }, "take back": func() error { return w.TakeBack(w.Ctx, w.ben, a.ID) },
@@ -339,16 +336,16 @@ func TestRows(t *testing.T) {
 	each(t, func(w *world) {
 		list := append(w.several(w.mine, 55), w.several(w.other, 3)...)
 		a := w.begin(w.anna, Order{Kind: Due, Value: "2026-12-01", IDs: list})
-		p, err := w.Rows(w.Ctx, w.anna, a.ID, RowFilter{})
+		p, err := w.Rows(w.Ctx, w.anna, a, RowFilter{})
 		w.Must(err)
 		assert.Equal(w, 58, p.Count)
 		assert.Len(w, p.Rows, 50)
 		assert.Equal(w, "Akte 0", p.Rows[0].Transaction.Name)
-		next, err := w.Rows(w.Ctx, w.anna, a.ID, RowFilter{After: p.Next})
+		next, err := w.Rows(w.Ctx, w.anna, a, RowFilter{After: p.Next})
 		w.Must(err)
 		assert.Len(w, next.Rows, 8)
 		assert.Nil(w, next.Rows[7].Transaction, "what the person may not see is not named")
-		gone, err := w.Rows(w.Ctx, w.anna, a.ID, RowFilter{Only: Gone})
+		gone, err := w.Rows(w.Ctx, w.anna, a, RowFilter{Only: Gone})
 		w.Must(err)
 		assert.Len(w, gone.Rows, 3)
 	})
@@ -524,14 +521,14 @@ func TestResend(t *testing.T) {
 		w.Exec(`UPDATE access SET undeliverable = 'mail:recipient_unknown' WHERE id = ?`, accesses[2])
 		messages := func() int { return w.Number(`SELECT count(*) FROM message WHERE state = 'queued'`) }
 		a := w.begin(w.anna, Order{Kind: Resend, IDs: append(customers, w.other.ID)})
-		tried := []string{"will", "refused bulk.no_open", "refused access.refused", "will", "will", "will", "gone"}
+		tried := []string{"will", "refused bulk.no_open", "refused access.refused", "will", "will", "will", "forbidden"}
 		assert.Equal(w, tried, w.verdicts(w.anna, a.ID))
 		assert.Zero(w, messages(), "a trial sends nothing")
 		assert.Equal(w, 6, w.Number(`SELECT count(*) FROM access WHERE generation = 1`))
 
 		w.Exec(`UPDATE access SET undeliverable = 'mail:recipient_unknown' WHERE id = ?`, accesses[5]) // it bounces in the meantime
 		w.Must(w.Start(w.Ctx, w.anna, a.ID))
-		assert.Equal(w, []string{"changed", "refused bulk.no_open", "refused access.refused", "changed", "changed", "refused access.refused", "gone"}, w.verdicts(w.anna, a.ID))
+		assert.Equal(w, []string{"changed", "refused bulk.no_open", "refused access.refused", "changed", "changed", "refused access.refused", "forbidden"}, w.verdicts(w.anna, a.ID))
 		assert.Equal(w, 3, messages())
 		for _, i := range []int{0, 3, 4} {
 			assert.Equal(w, 1, w.entries("access.resent", accesses[i]))

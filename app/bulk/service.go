@@ -451,13 +451,9 @@ func (s *Service) Offer(ctx context.Context, c account.Caller, k Kind, query str
 // Page is a page of rows.
 type Page = listing.Page[Line]
 
-// Rows returns a page of the rows of an act, restricted to a verdict ("": all). Error: ErrNotFound.
-func (s *Service) Rows(ctx context.Context, c account.Caller, id uuid.UUID, f RowFilter) (Page, error) {
-	r, err := s.own(ctx, s.o.DB, c, id)
-	if err != nil {
-		return Page{}, err
-	}
-	return listing.Read(ctx, lines{s, c, r, f.Only}, f.After, f.Before)
+// Rows returns a page of the rows of an act of the caller, restricted to a verdict ("": all).
+func (s *Service) Rows(ctx context.Context, c account.Caller, a Act, f RowFilter) (Page, error) {
+	return listing.Read(ctx, lines{s, c, a, f.Only}, f.After, f.Before)
 }
 
 // RowFilter is the filter and page of the rows of an act. Invalid cursors are ignored.
@@ -466,14 +462,10 @@ type RowFilter struct {
 	After, Before string
 }
 
-// Each calls each for all rows of an act, in their order. Errors: ErrNotFound; those of each.
-func (s *Service) Each(ctx context.Context, c account.Caller, id uuid.UUID, each func(Line) error) error {
-	r, err := s.own(ctx, s.o.DB, c, id)
-	if err != nil {
-		return err
-	}
+// Each calls each for all rows of an act of the caller, in their order. Errors: those of each.
+func (s *Service) Each(ctx context.Context, c account.Caller, a Act, each func(Line) error) error {
 	const atOnce = 500
-	return listing.Each(ctx, lines{s, c, r, ""}, atOnce, func(rows []Line) error {
+	return listing.Each(ctx, lines{s, c, a, ""}, atOnce, func(rows []Line) error {
 		for _, l := range rows {
 			if err := each(l); err != nil {
 				return err
@@ -487,7 +479,7 @@ func (s *Service) Each(ctx context.Context, c account.Caller, id uuid.UUID, each
 type lines struct {
 	*Service
 	caller account.Caller
-	act    record
+	act    Act // as Get has returned it
 	only   Verdict
 }
 
@@ -509,17 +501,13 @@ func (l lines) Find(ctx context.Context, r listing.Reading[int]) (f listing.Foun
 	} else {
 		o.First(q, r.Limit, *r.From)
 	}
-	if err := q.Scan(ctx, &f.Hits); err != nil || r.Uncounted {
-		return f, err
-	}
-	counts, err := countsOf(ctx, l.o.DB, l.act.ID)
-	for v, n := range counts[l.act.ID] {
+	for v, n := range l.act.Counts {
 		if l.only == "" || v == l.only {
 			f.Count += int(n)
 		}
 	}
 	f.Counted = true
-	return f, err
+	return f, q.Scan(ctx, &f.Hits)
 }
 
 // Load loads rows with what they are about, as far as the person may see it.

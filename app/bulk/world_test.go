@@ -155,7 +155,7 @@ func (w *world) worker(a Act) error {
 // verdicts are the verdicts of all rows in their order, with the reasons.
 func (w *world) verdicts(c account.Caller, id uuid.UUID) (said []string) {
 	w.Helper()
-	w.Must(w.Each(w.Ctx, c, id, func(l Line) error {
+	w.Must(w.Each(w.Ctx, c, w.get(c, id), func(l Line) error {
 		v := string(l.Verdict)
 		if l.Why != "" {
 			v += " " + l.Why

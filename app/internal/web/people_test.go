@@ -17,6 +17,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/approval"
 	"kontor/app/assignment"
+	"kontor/app/bulk"
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/handover"
@@ -69,6 +70,7 @@ type things struct {
 	job                                                       uuid.UUID // that waits and can be cancelled
 	imported                                                  uuid.UUID // a file of the admin
 	note                                                      uuid.UUID // of the admin
+	act                                                       uuid.UUID // a bulk act of the admin
 }
 
 // furnish makes one of everything: a customer with an open invitation, a running deletion, a colleague, links.
@@ -99,6 +101,7 @@ func (w *world) furnish() things {
 	x.deletion = d.ID
 	x.specialist = w.specialist("kollegin@kanzlei.example").ID
 	x.job = w.dreamt(w.admin.ID)
+	x.act = w.tried(x.transaction)
 	x.imported = w.uploaded("Vorname;Nachname;Mail\nEva;Ende;eva@neu.example")
 	x.handover, x.deputy = w.handedOver(x.specialist), w.deputyOf(x.specialist)
 	must(w.TB, w.Accounts.ForgotPassword(ctx, "kollegin@kanzlei.example", account.Browser{Address: "192.0.2.9"}))
@@ -132,6 +135,14 @@ func (w *world) uploaded(file string) uuid.UUID {
 	imp, err := w.imports.Upload(context.Background(), w.admin, []byte(file))
 	must(w.TB, err)
 	return imp.ID
+}
+
+// tried is a bulk act of the admin that was tried.
+func (w *world) tried(id uuid.UUID) uuid.UUID {
+	w.Helper()
+	a, err := w.bulk.Begin(context.Background(), w.admin, bulk.Order{Kind: bulk.Due, Value: "2026-12-24", IDs: []uuid.UUID{id}})
+	must(w.TB, err)
+	return a.ID
 }
 
 // transaction adds one to the customer, by the admin, who administers it then.
@@ -208,6 +219,8 @@ func (x things) address(t *testing.T, path string) string {
 		id = x.mail.String()
 	case strings.HasPrefix(path, "/customers/deletions/"):
 		id = x.deletion.String()
+	case strings.HasPrefix(path, "/bulk/"):
+		id = x.act.String()
 	case strings.HasPrefix(path, "/customers/imports/"):
 		id = x.imported.String()
 	case strings.HasPrefix(path, "/password/reset/"):
@@ -216,6 +229,9 @@ func (x things) address(t *testing.T, path string) string {
 		token = x.confirm
 	}
 	path = strings.NewReplacer(":version", "1", ":hid", x.handover.String(), ":did", x.deputy.String(), ":nid", x.note.String(), ":aid", x.access.String(), ":id", id, ":removal", x.access.String(), ":session", strings.Repeat("0", 32), ":token", token, ":queue", "mail", ":key", "contract", ":task", x.task, ":job", x.job.String()).Replace(path)
+	if path == "/bulk" || path == "/bulk/new" {
+		path += "?act=due&transaction=" + x.transaction.String()
+	}
 	if strings.HasSuffix(path, "/authorisations/why") {
 		path += "?person=" + x.specialist.String()
 	}

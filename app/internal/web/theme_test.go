@@ -218,19 +218,19 @@ func composedClasses(t *testing.T) map[string][]string {
 		levels = append(levels, fmt.Sprintf("lv%d", l))
 	}
 	return map[string][]string{
-		"rows customers{{range .Without}} without-{{.}}{{end}}":          {"without-type", "without-city", "without-registered", "without-status", "without-changed"},
-		"rows transactions{{range .Without}} without-{{.}}{{end}}":       {"without-kind", "without-due", "without-responsible", "without-status"},
-		`field {{with .class}}{{.}}{{end}}{{if $wrong}} is-wrong{{end}}`: append(given(t, "class"), widths...),
-		`form-control{{with .inputclass}} {{.}}{{end}}`:                  given(t, "inputclass"),
-		`note{{with .tone}} {{.}}{{end}}`:                                given(t, "tone"),
-		`hinted {{.Class}}`:                                              widths,
-		`w{{.}}`:                                                         blanks,
-		`lv{{.cell.Level}}`:                                              levels,
-		`at {{.Tone}}`:                                                   namedIn(t, "../../access/timeline.go", "good", "bad", "now", "quiet"),
-		`tag{{with .Tag}} {{.}}{{end}}`:                                  namedIn(t, "operation/jobs.go", "info", "good", "bad", "warn"),
-		`toggle {{.State}}`:                                              namedIn(t, "policy/glance.go", "on", "via", "some", "void", "off"),
-		`toggle {{.State}} on-paper`:                                     namedIn(t, "policy/glance.go", "on", "via", "some", "void"),
-		`tag {{template "access/tone" .State}}`:                          namedIn(t, "../../../views/access/tone.html", "good", "bad", "info"),
+		"rows customers{{if .Selection}} picks{{end}}{{range .Without}} without-{{.}}{{end}}": {"without-type", "without-city", "without-registered", "without-status", "without-changed"},
+		"rows transactions{{if $ticks}} picks{{end}}{{range .Without}} without-{{.}}{{end}}":  {"without-kind", "without-due", "without-responsible", "without-status"},
+		`field {{with .class}}{{.}}{{end}}{{if $wrong}} is-wrong{{end}}`:                      append(given(t, "class"), widths...),
+		`form-control{{with .inputclass}} {{.}}{{end}}`:                                       given(t, "inputclass"),
+		`note{{with .tone}} {{.}}{{end}}`:                                                     given(t, "tone"),
+		`hinted {{.Class}}`:                                                                   widths,
+		`w{{.}}`:                                                                              blanks,
+		`lv{{.cell.Level}}`:                                                                   levels,
+		`at {{.Tone}}`:                                                                        namedIn(t, "../../access/timeline.go", "good", "bad", "now", "quiet"),
+		`tag{{with .Tag}} {{.}}{{end}}`:                                                       namedIn(t, "operation/jobs.go", "info", "good", "bad", "warn"),
+		`toggle {{.State}}`:                                                                   namedIn(t, "policy/glance.go", "on", "via", "some", "void", "off"),
+		`toggle {{.State}} on-paper`:                                                          namedIn(t, "policy/glance.go", "on", "via", "some", "void"),
+		`tag {{template "access/tone" .State}}`:                                               namedIn(t, "../../../views/access/tone.html", "good", "bad", "info"),
 	}
 }
 

@@ -24,6 +24,7 @@ type actPage struct {
 	Page       bulk.Page
 	Next, Prev string
 	Form       *kit.Form
+	Button     string // what it will do, with its number
 }
 
 // chip narrows the list to a verdict.
@@ -55,6 +56,7 @@ func (s *Screens) inWords(c *fiber.Ctx, a bulk.Act) actPage {
 	if a.Kind.OfTransactions() {
 		d.List = "/transactions"
 	}
+	d.Button = s.Text(c).Count("bulk_start."+string(a.Kind), a.Does())
 	switch {
 	case a.Kind == bulk.Status:
 		d.Set = s.Say(c, "transaction_status."+a.Value)
@@ -98,7 +100,7 @@ func (s *Screens) listRows(c *fiber.Ctx, d *actPage) (err error) {
 	if !slices.Contains(bulk.Verdicts, only) {
 		only = ""
 	}
-	if d.Page, err = s.acts.Rows(s.Ctx(c), s.Caller(c), d.ID, bulk.RowFilter{Only: only, After: c.Query("after"), Before: c.Query("before")}); err != nil {
+	if d.Page, err = s.acts.Rows(s.Ctx(c), s.Caller(c), d.Act, bulk.RowFilter{Only: only, After: c.Query("after"), Before: c.Query("before")}); err != nil {
 		return err
 	}
 	at := func(verdict bulk.Verdict, cursor, value string) string {
@@ -128,6 +130,9 @@ func (s *Screens) listRows(c *fiber.Ctx, d *actPage) (err error) {
 
 // act does something to the act that the address names, and shows it.
 func (s *Screens) act(c *fiber.Ctx, do func(id uuid.UUID) error) error {
+	if kit.HeldOf(c) != nil { // nothing is done, and not said whose act it is
+		return s.Redirect(c, Path, "")
+	}
 	id, err := kit.Param(c, "id")
 	if err != nil {
 		return err
@@ -186,7 +191,7 @@ func (s *Screens) download(c *fiber.Ctx) error {
 		return err
 	}
 	rows := [][]string{{s.Say(c, "customers.number"), s.Say(c, "field.name"), s.Say(c, "field.customer"), s.Say(c, "bulk.verdict"), s.Say(c, "bulk.why")}}
-	err = s.acts.Each(s.Ctx(c), s.Caller(c), id, func(l bulk.Line) error {
+	err = s.acts.Each(s.Ctx(c), s.Caller(c), a, func(l bulk.Line) error {
 		row := []string{"", s.Say(c, "bulk.unseen"), "", s.Say(c, "bulk_verdict."+a.Kind.Word(l.Verdict)), ""}
 		if t := l.Transaction; t != nil {
 			row[0], row[1], row[2] = t.Label(), t.Name, t.Customer.Name

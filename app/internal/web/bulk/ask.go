@@ -60,7 +60,11 @@ func (s *Screens) ask(c *fiber.Ctx) error {
 // kindOf reads what is to be done from the address.
 func kindOf(c *fiber.Ctx) (bulk.Kind, error) {
 	k := bulk.Kind(c.Query("act"))
-	if !k.Known() {
+	switch {
+	case k.Known():
+	case kit.HeldOf(c) != nil: // a form that is only shown again is about some act
+		k = bulk.Due
+	default:
 		return "", bulk.ErrNotFound
 	}
 	return k, nil
@@ -176,6 +180,12 @@ func (s *Screens) begin(c *fiber.Ctx) error {
 	return s.Redirect(c, pathOf(a), "")
 }
 
+// missing are the complaints about a form in which nothing was chosen.
+var missing = map[bulk.Kind]string{
+	bulk.Due: "required.bulk_due", bulk.Status: "required.status", bulk.Responsible: "required.bulk_responsible",
+	bulk.Administrators: "required.bulk_administrators",
+}
+
 // order reads the form. ok is false if nothing was chosen; the form says what is missing.
 func (s *Screens) order(c *fiber.Ctx, k bulk.Kind, f *kit.Form) (o bulk.Order, ok bool) {
 	o = bulk.Order{Kind: k, Submission: f.IdempotencyKey}
@@ -199,7 +209,7 @@ func (s *Screens) order(c *fiber.Ctx, k bulk.Kind, f *kit.Form) (o bulk.Order, o
 		o.People, ok = chosen(picked), len(picked) > 0
 	}
 	if !ok {
-		f.Missing(field, s.Say(c, "required.bulk_"+string(k)))
+		f.Missing(field, s.Say(c, missing[k]))
 	}
 	switch {
 	case c.Query("everything") == "":
