@@ -68,6 +68,8 @@ func (k Kind) Word(v Verdict) string {
 		return "sent"
 	case Back:
 		return "withdrawn"
+	case Same:
+		return "nothing"
 	}
 	return string(v)
 }

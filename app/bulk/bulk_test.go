@@ -521,14 +521,14 @@ func TestResend(t *testing.T) {
 		w.Exec(`UPDATE access SET undeliverable = 'mail:recipient_unknown' WHERE id = ?`, accesses[2])
 		messages := func() int { return w.Number(`SELECT count(*) FROM message WHERE state = 'queued'`) }
 		a := w.begin(w.anna, Order{Kind: Resend, IDs: append(customers, w.other.ID)})
-		tried := []string{"will", "refused bulk.no_open", "refused access.refused", "will", "will", "will", "forbidden"}
+		tried := []string{"will", "same bulk.no_open", "refused access.refused", "will", "will", "will", "forbidden"}
 		assert.Equal(w, tried, w.verdicts(w.anna, a.ID))
 		assert.Zero(w, messages(), "a trial sends nothing")
 		assert.Equal(w, 6, w.Number(`SELECT count(*) FROM access WHERE generation = 1`))
 
 		w.Exec(`UPDATE access SET undeliverable = 'mail:recipient_unknown' WHERE id = ?`, accesses[5]) // it bounces in the meantime
 		w.Must(w.Start(w.Ctx, w.anna, a.ID))
-		assert.Equal(w, []string{"changed", "refused bulk.no_open", "refused access.refused", "changed", "changed", "refused access.refused", "forbidden"}, w.verdicts(w.anna, a.ID))
+		assert.Equal(w, []string{"changed", "same bulk.no_open", "refused access.refused", "changed", "changed", "refused access.refused", "forbidden"}, w.verdicts(w.anna, a.ID))
 		assert.Equal(w, 3, messages())
 		for _, i := range []int{0, 3, 4} {
 			assert.Equal(w, 1, w.entries("access.resent", accesses[i]))

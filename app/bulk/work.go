@@ -296,14 +296,11 @@ func (s *Service) perform(ctx context.Context, tx bun.Tx, c account.Caller, a re
 	return outcome{verdict: Changed, was: string(was)}, err
 }
 
-// errNoOpen says that all end users of a customer have registered, or that it has none.
-var errNoOpen = fault.New(fault.Conflict, "bulk.no_open")
-
 // resend sends the invitation of an access again.
 func (s *Service) resend(ctx context.Context, tx bun.Tx, c account.Caller, r row) (outcome, error) {
 	sent, err := s.o.Accesses.ResendIn(ctx, tx, c, r.CustomerID.UUID, r.SubjectID)
 	if r.SubjectID == r.CustomerID.UUID && errors.Is(err, access.ErrNotFound) { // the person may do it to this customer
-		err = errNoOpen
+		return outcome{verdict: Same, why: "bulk.no_open"}, nil
 	}
 	if err != nil {
 		return outcome{}, err
