@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -164,10 +163,10 @@ func (s *Service) check(ctx context.Context, o Order) error {
 
 // gather finds what an order is about.
 func (s *Service) gather(ctx context.Context, c account.Caller, o Order) (rows []row, err error) {
-	list := make([]uuid.UUID, 0, len(o.IDs))
+	list, seen := make([]uuid.UUID, 0, len(o.IDs)), map[uuid.UUID]bool{uuid.Nil: true}
 	for _, id := range o.IDs {
-		if id != uuid.Nil && !slices.Contains(list, id) {
-			list = append(list, id)
+		if !seen[id] {
+			seen[id], list = true, append(list, id)
 		}
 	}
 	switch {

@@ -32,7 +32,7 @@ func (w *world) returns(a answer, status int, attention bool) {
 }
 
 // TestMended: a row of Needs attention offers the form that mends it, and the form returns there, also after a mistake. From
-// elsewhere it returns to the customer. A list shows who may act what they may do, and nothing else.
+// elsewhere it returns to the customer. Who may not correct an access is not offered it.
 func TestMended(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()

@@ -176,13 +176,7 @@ func (s *Heads) glance(c *fiber.Ctx, x Head) (g Glance, err error) {
 	if err != nil {
 		return g, err
 	}
-	only := store.All()
-	for _, condition := range []store.Condition{transactions, notes} {
-		if condition != nil {
-			only = store.All(only, condition)
-		}
-	}
-	last, ok, err := s.Audit.Last(ctx, x.ID, only)
+	last, ok, err := s.Audit.Last(ctx, x.ID, store.All(transactions, notes))
 	if ok {
 		g.Last = &last
 	}
