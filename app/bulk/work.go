@@ -112,7 +112,11 @@ func (s *Service) end(ctx context.Context, tx bun.Tx, p phase, a record, by audi
 	if p.after == Returned {
 		action = audit.BulkReturned
 	}
-	return s.o.Audit.Write(ctx, tx, by, audit.Record{Action: action, SubjectID: a.ID, Subject: string(a.Kind), Detail: counts[a.ID]})
+	detail := map[string]int64{"bulk_" + string(a.Kind): a.Total} // the log has words for these counts
+	for v, n := range counts[a.ID] {
+		detail["bulk_"+a.Kind.Word(v)] = n
+	}
+	return s.o.Audit.Write(ctx, tx, by, audit.Record{Action: action, SubjectID: a.ID, Detail: detail})
 }
 
 // caller returns who has asked for an act, as they are now. Who can't sign in any more has no roles.

@@ -70,9 +70,11 @@ func TestWords(t *testing.T) {
 		said := func(id string) { assert.NotEqual(t, id, tx.Say(id)) }
 		for _, k := range bulk.Kinds {
 			said("bulk_kind." + string(k))
+			said("count.bulk_" + string(k))
 			assert.NotEqual(t, "bulk_start."+string(k), tx.Count("bulk_start."+string(k), 2))
 			for _, v := range bulk.Verdicts {
 				said("bulk_verdict." + k.Word(v))
+				said("count.bulk_" + k.Word(v))
 			}
 		}
 		for _, s := range bulk.States {
