@@ -101,6 +101,8 @@ const (
 	Max = 10_000
 	// AtOnce is up to how many rows are done within the request.
 	AtOnce = 50
+	// MaxAsked is for how many rows a second person is asked at most: each of them is mailed to everybody who may decide.
+	MaxAsked = 50
 	// UndoLife is how long an act can be taken back after it was done.
 	UndoLife = 10 * time.Minute
 	// Pace is how many invitations are sent again in a minute.
@@ -193,6 +195,8 @@ var (
 	ErrState = fault.New(fault.Conflict, "bulk.state")
 	// ErrNothing says that there is nothing that it would do.
 	ErrNothing = fault.New(fault.Conflict, "bulk.nothing")
+	// ErrAsks says that a second person would be asked about more than max rows.
+	ErrAsks = fault.New(fault.Conflict, "bulk.asks")
 	// ErrLate says that an act can't be taken back any more, or was taken back already.
 	ErrLate = fault.New(fault.Gone, "bulk.late")
 )

@@ -140,7 +140,14 @@ func TestOwnRights(t *testing.T) {
 		w.InTx(func(ctx context.Context, tx bun.Tx) error {
 			return w.Approvals.Made(ctx, tx, made.ID, w.uta.Actor(), []policies.Role{policies.Specialist})
 		})
-		a = w.done(w.uta, Order{Kind: Administrators, People: []uuid.UUID{made.ID}, IDs: []uuid.UUID{w.mine.ID, w.other.ID}})
+		o := Order{Kind: Administrators, People: []uuid.UUID{made.ID}, IDs: []uuid.UUID{w.mine.ID, w.other.ID}}
+		w.maxAsked = 1
+		many := w.begin(w.uta, o)
+		assert.Equal(w, []string{"will_ask", "will_ask"}, w.verdicts(w.uta, many.ID))
+		assert.Zero(w, w.Number(`SELECT count(*) FROM approval`), "nobody is asked by a trial")
+		assert.ErrorIs(w, w.Start(w.Ctx, w.uta, many.ID), ErrAsks.With("max", 1), "nobody is asked too often")
+		w.maxAsked = 2
+		a = w.done(w.uta, o)
 		assert.Equal(w, []string{"asked", "asked"}, w.verdicts(w.uta, a.ID))
 		assert.False(w, w.administers(made, w.mine), "nobody has approved it")
 		waiting := func() int { return w.Number(`SELECT count(*) FROM approval WHERE state = 'waiting'`) }
@@ -282,7 +289,7 @@ func TestRightsLostMidway(t *testing.T) {
 		said := w.verdicts(w.anna, a.ID)
 		assert.Equal(w, "changed", said[0])
 		assert.Equal(w, "gone", said[1], "it is not theirs to see any more")
-		assert.Equal(w, []string{"gone", "gone"}, said[2:], "who is deactivated sees nothing")
+		assert.Equal(w, []string{"forbidden", "forbidden"}, said[2:], "who is deactivated may do nothing")
 		assert.Equal(w, []string{"2026-12-01", "", "", ""}, w.values("due", list...))
 	})
 }

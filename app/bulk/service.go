@@ -79,8 +79,9 @@ type Options struct {
 // Service manages bulk acts. A person sees their own acts only.
 type Service struct {
 	o Options
-	// max and chunk are Max and chunkRows; tests change them.
+	// max, chunk and maxAsked are Max, chunkRows and MaxAsked; tests change them.
 	max, chunk int
+	maxAsked   int64
 	// step is called after each row. An error stops the job there, like a kill of the process. Tests set it.
 	step func() error
 }
@@ -90,7 +91,7 @@ const chunkRows = 50
 
 // New makes the service. It registers its jobs.
 func New(o Options) *Service {
-	s := &Service{o: o, max: Max, chunk: chunkRows, step: func() error { return nil }}
+	s := &Service{o: o, max: Max, chunk: chunkRows, maxAsked: MaxAsked, step: func() error { return nil }}
 	for kind, p := range phases {
 		o.Jobs.Handle(kind, job.Handler{Step: func(ctx context.Context, j job.Job) (job.Progress, error) { return s.work(ctx, p, j) }})
 	}
@@ -261,7 +262,7 @@ func (s *Service) own(ctx context.Context, db bun.IDB, c account.Caller, id uuid
 	return r, err
 }
 
-// Start does what an act was tried for. Errors: ErrNotFound, Forbidden, ErrState, ErrNothing.
+// Start does what an act was tried for. Errors: ErrNotFound, Forbidden, ErrState, ErrNothing, ErrAsks.
 func (s *Service) Start(ctx context.Context, c account.Caller, id uuid.UUID) error {
 	r, err := s.own(ctx, s.o.DB, c, id)
 	if err != nil {
@@ -277,8 +278,11 @@ func (s *Service) Start(ctx context.Context, c account.Caller, id uuid.UUID) err
 	if err != nil {
 		return err
 	}
-	if n := counts[id]; n[Will]+n[WillAsk] == 0 {
+	switch n := counts[id]; {
+	case n[Will]+n[WillAsk] == 0:
 		return ErrNothing
+	case n[WillAsk] > s.maxAsked:
+		return ErrAsks.With("max", s.maxAsked).With("n", n[WillAsk])
 	}
 	next := r
 	next.State = Doing

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -78,11 +79,11 @@ func (s *Service) work(ctx context.Context, p phase, j job.Job) (job.Progress, e
 		return job.Progress{Done: min(j.Done+int64(len(rows)), j.Total), Total: j.Total, Pause: pause}, ctx.Err()
 	}
 	err = s.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		by, err := s.caller(ctx, tx, a)
+		by, err := s.actor(ctx, tx, a)
 		if err != nil {
 			return err
 		}
-		return s.end(ctx, tx, p, a, by.Actor())
+		return s.end(ctx, tx, p, a, by)
 	})
 	if errors.Is(err, ErrState) { // somebody else has ended it
 		err = nil
@@ -119,18 +120,19 @@ func (s *Service) end(ctx context.Context, tx bun.Tx, p phase, a record, by audi
 	return s.o.Audit.Write(ctx, tx, by, audit.Record{Action: action, SubjectID: a.ID, Detail: detail})
 }
 
-// caller returns who has asked for an act, as they are now. Who can't sign in any more has no roles.
+// caller returns who has asked for an act, as they are now. Error: policies.ErrForbidden if they can't sign in any more.
 func (s *Service) caller(ctx context.Context, db bun.IDB, a record) (account.Caller, error) {
 	c, err := s.o.Accounts.PresentCallerIn(ctx, db, a.RequestedBy)
 	if errors.Is(err, account.ErrNobody) {
-		names, err := namesOf(ctx, db, []uuid.UUID{a.RequestedBy})
-		c = account.Caller{ID: a.RequestedBy}
-		if len(names) > 0 {
-			c.Name = names[0]
-		}
-		return c, err
+		err = policies.ErrForbidden
 	}
 	return c, err
+}
+
+// actor is who has asked for an act, for the log, whether or not they can still sign in.
+func (s *Service) actor(ctx context.Context, db bun.IDB, a record) (audit.Actor, error) {
+	names, err := namesOf(ctx, db, []uuid.UUID{a.RequestedBy})
+	return audit.Actor{ID: a.RequestedBy, Name: strings.Join(names, "")}, err
 }
 
 // deed is what is done to a row.
