@@ -150,15 +150,15 @@ func (s *Screens) act(c *fiber.Ctx, do func(id uuid.UUID) error) error {
 		return err
 	}
 	toast := kit.Toast{}
-	switch {
-	case a.State == bulk.Done:
+	switch a.State {
+	case bulk.Done:
 		toast = kit.Toast{Text: "toast.bulk_done", Args: text.ArgMap([]any{"n", a.Did()})}
 		if a.Until != nil {
 			toast.Undo = pathOf(a) + "/take-back"
 		}
-	case a.State == bulk.Returned:
+	case bulk.Returned:
 		toast = kit.Toast{Text: "toast.bulk_returned", Args: text.ArgMap([]any{"n", a.Counts[bulk.Back]})}
-	case a.State == bulk.GivenUp:
+	case bulk.GivenUp:
 		toast = kit.Toast{Text: "toast.bulk_given_up"}
 	}
 	return s.RedirectWith(c, pathOf(a), toast)
