@@ -459,7 +459,7 @@ func (w *world) finish(id uuid.UUID) {
 		}
 		j, err := w.Jobs.Of(w.Ctx, jobs[a.State], id)
 		w.Must(err)
-		w.Clock.Tick(10 * time.Minute) // no lease and no pause lasts that long
+		w.Tick(10 * time.Minute) // no lease and no pause lasts that long
 		_, _ = w.Jobs.Run(w.Ctx, j.ID, nil)
 	}
 	w.Fatal("the act does not end")
@@ -517,7 +517,7 @@ func (w *world) invited(n int) (customers, accesses []uuid.UUID) {
 		customers, accesses = append(customers, cu.ID), append(accesses, id)
 	}
 	w.Exec(`UPDATE message SET state = 'handed_over'`)
-	w.Clock.Tick(time.Hour)
+	w.Tick(time.Hour)
 	return customers, accesses
 }
 
@@ -546,7 +546,7 @@ func TestResend(t *testing.T) {
 		assert.Equal(w, []string{"refused access.just_sent"}, w.verdicts(w.anna, b.ID), "the limit of the single act")
 
 		w.Exec(`UPDATE message SET state = 'handed_over' WHERE access_id = ?`, accesses[0])
-		w.Clock.Tick(time.Minute)
+		w.Tick(time.Minute)
 		w.Must(w.accesses.Resend(w.Ctx, w.anna, customers[3], accesses[3])) // somebody sends again
 		w.Must(w.TakeBack(w.Ctx, w.anna, a.ID))
 		said := w.verdicts(w.anna, a.ID)
