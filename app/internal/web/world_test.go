@@ -335,29 +335,32 @@ func (w *world) dump(tables ...string) string {
 func (w *world) read(tables []string) string {
 	var b strings.Builder
 	for _, table := range tables {
-		rows, err := w.DB.QueryContext(context.Background(), "SELECT * FROM "+table)
-		must(w.TB, err)
-		columns, err := rows.Columns()
-		must(w.TB, err)
-		var lines []string
-		for rows.Next() {
-			cells := make([]any, len(columns))
-			for i := range cells {
-				cells[i] = new(any)
-			}
-			must(w.TB, rows.Scan(cells...))
-			var line strings.Builder
-			for _, c := range cells {
-				_, _ = io.WriteString(&line, asText(*(c.(*any)))+"|")
-			}
-			lines = append(lines, line.String())
-		}
-		must(w.TB, rows.Err())
-		must(w.TB, rows.Close())
-		slices.Sort(lines)
-		b.WriteString(table + "\n" + strings.Join(lines, "\n") + "\n")
+		b.WriteString(table + "\n" + strings.Join(w.linesOf(table), "\n") + "\n")
 	}
 	return b.String()
+}
+
+func (w *world) linesOf(table string) (lines []string) {
+	rows, err := w.DB.QueryContext(context.Background(), "SELECT * FROM "+table)
+	must(w.TB, err)
+	defer func() { must(w.TB, rows.Close()) }()
+	columns, err := rows.Columns()
+	must(w.TB, err)
+	for rows.Next() {
+		cells := make([]any, len(columns))
+		for i := range cells {
+			cells[i] = new(any)
+		}
+		must(w.TB, rows.Scan(cells...))
+		var line strings.Builder
+		for _, c := range cells {
+			_, _ = io.WriteString(&line, asText(*(c.(*any)))+"|")
+		}
+		lines = append(lines, line.String())
+	}
+	must(w.TB, rows.Err())
+	slices.Sort(lines)
+	return lines
 }
 
 // browser is one person's browser: cookies and language.
