@@ -32,7 +32,7 @@ var screens = []struct {
 		"{customer}/transactions", "{own}/transactions", "{own}/transactions/new", "{own}/transactions/new#mistakes", "/transaction-kinds", "/transaction-kinds/contract",
 		"{access}", "/specialists", "/specialists/new", "{specialist}", "/account",
 		"/attention", "/attention#ticked", "/attention#looking", "/search", "/search?q=an", "/search?q=zzzzz", "{colleague}", "{colleague}/deactivate", "{colleague}/deputies", "{colleague}/deputies#named",
-		"{colleague}/handover?mode=move&to={other}", "{handover}", "/audit", "/audit?q=zzzzz", "/audit?who=nobody&what=people", "/queues", "/mailbox", "/no-such-page",
+		"{colleague}/handover?mode=move&to={other}", "{handover}", "/audit", "/audit?q=zzzzz", "/audit?who=nobody&what=people", "/queues", "/mailbox", "/firm", "/firm/sign-in", "/firm/defaults", "/firm/holidays", "/firm/phrases", "/no-such-page",
 		"{customer}/authorisations#selection", "{customer}/authorisations#why", "{customer}/authorisations/matrix#why", "{customer}/administrators", "{customer}/processors#nothing chosen", "{customer}/authorisations/matrix",
 		"{why}", "{transaction}/people", "{specialist}/sees",
 		"/policies/draft#rule", "/policies", "/policies/draft", "/policies/draft/text", "/policies/expectations/new", "/policies/expectations/new?role=person&object=transaction&action=read", "/policies/versions",

@@ -59,7 +59,14 @@ var tables = map[string]rule{
 	"approval":    {owner: "app/approval"},
 	"guard_event": {owner: "app/approval"},
 	"saved_view":  {owner: "app/savedview"},
-	"note":        {owner: "app/note", writers: demoData},
+
+	// The firm:
+	"firm":         {owner: "app/firm"},
+	"firm_setting": {owner: "app/firm"},
+	"firm_holiday": {owner: "app/firm"},
+	"firm_phrase":  {owner: "app/firm"},
+
+	"note": {owner: "app/note", writers: demoData},
 	"audit": {owner: "app/audit", writers: demoData, readers: reasons{
 		"app/handover": "what deputies arranged and is still so",
 	}},

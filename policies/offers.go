@@ -43,6 +43,11 @@ var Offers = []Offer{
 		{Specialist, Anything, ObjectNote, Anything, Create, Allow},
 		{Auditor, Anything, ObjectNote, Anything, Read, Allow},
 	}},
+	{ID: "firm", Rules: []Rule{
+		{UserAdministrator, Anything, ObjectFirm, Anything, Read, Allow},
+		{UserAdministrator, Anything, ObjectFirm, Anything, Manage, Allow},
+		{Auditor, Anything, ObjectFirm, Anything, Read, Allow},
+	}},
 }
 
 // Missing returns the offer's rules that a policy does not contain.

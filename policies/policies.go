@@ -90,6 +90,7 @@ const (
 	ObjectApproval      Object = "approval" // proposals that wait for a second person
 	ObjectView          Object = "view"     // named filters of lists
 	ObjectNote          Object = "note"     // what people of the firm write about a customer
+	ObjectFirm          Object = "firm"     // what the firm sets about itself: name, contact, holidays, defaults
 
 	List    Action = "list"
 	Create  Action = "create"
@@ -127,10 +128,11 @@ var Objects = map[Object][]Action{
 	ObjectApproval:      {Read},
 	ObjectView:          {Share},
 	ObjectNote:          {Create, Read},
+	ObjectFirm:          {Read, Manage},
 }
 
 // ObjectList lists the objects in the order in which screens show them.
-var ObjectList = []Object{ObjectCustomer, ObjectAccess, ObjectAuthorisation, ObjectNote, ObjectTransaction, ObjectPortal, ObjectSpecialist, ObjectQueue, ObjectAudit, ObjectPolicy, ObjectTemplate, ObjectMailbox, ObjectApproval, ObjectView}
+var ObjectList = []Object{ObjectCustomer, ObjectAccess, ObjectAuthorisation, ObjectNote, ObjectTransaction, ObjectPortal, ObjectSpecialist, ObjectFirm, ObjectQueue, ObjectAudit, ObjectPolicy, ObjectTemplate, ObjectMailbox, ObjectApproval, ObjectView}
 
 // Kinds lists the kinds that a rule may name for each object besides "*": here, the types of customers. Template
 // administrators maintain the kinds of transactions; see Vocabulary.

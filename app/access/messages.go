@@ -134,7 +134,7 @@ func (s *Service) composeInvitations(ctx context.Context, tx bun.IDB, messages [
 		contents[a.at] = courier.Content{
 			To: a.Email, ToName: name, Locale: a.Locale, Template: a.message.Kind,
 			Data: courier.RegistrationData{
-				Firm: s.firm, Customer: a.customer.Name(), Number: a.customer.Label(), Name: name,
+				Customer: a.customer.Name(), Number: a.customer.Label(), Name: name,
 				Link: s.baseURL + "/register/" + tokens[i], Expires: a.LinkExpiresAt, HasCode: a.Mobile != "",
 			},
 		}
@@ -164,7 +164,7 @@ func (s *Service) composeCodes(ctx context.Context, tx bun.IDB, messages []couri
 		rows = append(rows, c)
 		contents[a.at] = courier.Content{
 			To: a.Mobile, ToName: a.access().Name(), Locale: a.Locale, Template: m.Kind,
-			Data: courier.CodeData{Firm: s.firm, Code: secret.ShowCode(code), Number: a.customer.Label(), Expires: c.ExpiresAt},
+			Data: courier.CodeData{Code: secret.ShowCode(code), Number: a.customer.Label(), Expires: c.ExpiresAt},
 		}
 	}
 	// The same code twice for one access happens once in 10^10; the retry makes another code.

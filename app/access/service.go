@@ -79,7 +79,6 @@ type Options struct {
 	Audit     *audit.Log
 	Approvals Approvals
 	BaseURL   string // the beginning of links; a setting, never a request header
-	Firm      string // the firm's name in messages
 }
 
 // Service manages accesses. Every tx locks rows in this order, to avoid deadlocks: messages, access, links and codes,
@@ -95,7 +94,6 @@ type Service struct {
 	audit     *audit.Log
 	approvals Approvals
 	baseURL   string
-	firm      string
 }
 
 // New makes a service. It registers the message composers and the callback for settled messages with the courier, the
@@ -103,7 +101,7 @@ type Service struct {
 func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, now: o.Now, key: o.Key, decider: o.Decider, customers: o.Customers, accounts: o.Accounts,
-		courier: o.Courier, audit: o.Audit, approvals: o.Approvals, baseURL: strings.TrimRight(o.BaseURL, "/"), firm: o.Firm,
+		courier: o.Courier, audit: o.Audit, approvals: o.Approvals, baseURL: strings.TrimRight(o.BaseURL, "/"),
 	}
 	s.registerDeletion(o.Customers)
 	o.Courier.Register(s.composers())

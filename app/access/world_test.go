@@ -54,7 +54,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	})
 	w.Service = New(Options{
 		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Accounts: w.Accounts, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals,
-		Customers: customers, BaseURL: accounttest.BaseURL + "/", Firm: accounttest.FirmName,
+		Customers: customers, BaseURL: accounttest.BaseURL + "/",
 	})
 	t.Cleanup(func() { // no change forgets that the customer's row sums up its accesses
 		corrected, err := customers.CorrectAccessSummaries(w.Ctx)

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,10 +62,92 @@ func TestChoosers(t *testing.T) {
 	})
 }
 
+// chooses is a firm that has chosen a daily summary for auditors, and one on workdays for data administrators.
+type chooses struct{ unset }
+
+func (chooses) Preferences(roles []policies.Role) preference.Chosen {
+	switch {
+	case slices.Contains(roles, policies.Auditor):
+		return preference.Chosen{preference.DailySummary: preference.Daily}
+	case slices.Contains(roles, policies.DataAdministrator):
+		return preference.Chosen{preference.DailySummary: preference.Workdays}
+	}
+	return nil
+}
+
+// TestUnchosen: where the firm has chosen something for a role, people with the role are found who have chosen nothing; a
+// choice of their own counts more. Nobody else is found.
+func TestUnchosen(t *testing.T) {
+	each(t, func(w *world) {
+		w.firm = chooses{}
+		of := map[string]Account{}
+		for name, roles := range map[string][]policies.Role{
+			"Rita": {policies.Auditor}, "Dora": {policies.Specialist, policies.DataAdministrator}, "Anna": {policies.Specialist},
+			"Off": {policies.Auditor}, "Own": {policies.Specialist}, "Gone": {policies.Auditor}, "Old": {policies.Auditor},
+		} {
+			of[name] = w.specialist(name, roles...)
+		}
+		w.must(w.Choose(w.ctx, caller(of["Off"]), Choice{preference.DailySummary, []string{preference.Off}}))
+		w.must(w.Choose(w.ctx, caller(of["Own"]), Choice{preference.DailySummary, []string{preference.Daily}}))
+		w.must(w.Choose(w.ctx, caller(of["Old"]), Choice{preference.DailySummary, []string{preference.Off}}))
+		w.exec(`UPDATE preference SET value = 'of_yesterday' WHERE account_id = ?`, of["Old"].ID)
+		w.exec(`UPDATE account SET active = FALSE WHERE id = ?`, of["Gone"].ID)
+		got := map[string]string{}
+		for after := uuid.Nil; ; {
+			list, err := w.ChoosersAfter(w.ctx, preference.DailySummary, after, 2)
+			w.must(err)
+			if len(list) == 0 {
+				break
+			}
+			for _, x := range list {
+				got[x.Name] = x.Value
+			}
+			after = list[len(list)-1].ID
+		}
+		want := map[string]string{"Rita": preference.Daily, "Dora": preference.Workdays, "Off": preference.Off, "Own": preference.Daily, "Old": preference.Daily}
+		assert.Equal(w, want, got)
+		among, err := w.ChoosersAmong(w.ctx, w.db, preference.DailySummary, []uuid.UUID{of["Rita"].ID, of["Anna"].ID, of["Gone"].ID})
+		w.must(err)
+		assert.Len(w, among, 1)
+		assert.Equal(w, preference.Daily, among[of["Rita"].ID].Value)
+	})
+}
+
+// shows is a firm that shows the last sign-in to those who manage people.
+type shows struct{ unset }
+
+func (shows) ShowsSignIn(manages bool) bool { return manages }
+
+// TestLastSignIn: who may not see when people have signed in last does not get it from the service.
+func TestLastSignIn(t *testing.T) {
+	each(t, func(w *world) {
+		w.firm = shows{}
+		rita, ute := w.specialist("Rita", policies.Auditor), w.specialist("Ute", policies.UserAdministrator)
+		w.exec(`UPDATE account SET last_sign_in_at = ?`, w.now())
+		for _, c := range []struct {
+			who  Account
+			role policies.Role
+			sees bool
+		}{{rita, policies.Auditor, false}, {ute, policies.UserAdministrator, true}} {
+			asks := caller(c.who)
+			asks.Roles = []policies.Role{c.role}
+			page, err := w.Specialists(w.ctx, asks, SpecialistFilter{})
+			w.must(err)
+			assert.Equal(w, c.sees, page.SignIns)
+			for _, a := range page.Items {
+				assert.Equal(w, c.sees, a.LastSignInAt != nil, "%s in the list", a.Name)
+			}
+			a, err := w.Specialist(w.ctx, asks, ute.ID)
+			w.must(err)
+			assert.Equal(w, c.sees, a.LastSignInAt != nil, "one person")
+		}
+	})
+}
+
 // TestChoosersPlan: they are found in the order of an index, without reading other preferences, or accounts without any.
 func TestChoosersPlan(t *testing.T) {
 	each(t, func(w *world) {
-		q := choosersAfter(w.db, preference.DailySummary, uuid.Nil, 10)
+		q := choosersAfter(w.db, preference.DailySummary, nil, uuid.Nil, 10)
 		var lines []string
 		if w.db.IsPostgres() {
 			w.must(w.db.InTx(w.ctx, func(ctx context.Context, tx bun.Tx) error {

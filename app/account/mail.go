@@ -49,7 +49,7 @@ func (s *Service) post(ctx context.Context, tx bun.IDB, a Account, m mail) error
 	}
 	locale := a.Locale
 	if locale == "" {
-		locale = s.locale
+		locale = s.firm.OwnLocale()
 	}
 	return s.courier.Enqueue(ctx, tx, courier.Post{
 		Kind: m.kind, Channel: courier.Email, AccountID: a.ID, Recipient: m.to, About: m.about, Locale: locale, Generation: generation,
@@ -109,7 +109,7 @@ func (s *Service) compose(
 	if err != nil {
 		return courier.Content{}, err
 	}
-	data := courier.AccountData{Firm: s.firm, Name: a.Name, Email: a.Email, Expires: m.ExpiresAt, At: m.CreatedAt}
+	data := courier.AccountData{Name: a.Name, Email: a.Email, Expires: m.ExpiresAt, At: m.CreatedAt}
 	if m.Kind == courier.ConfirmEmail {
 		data.Email = a.PendingEmail
 	}

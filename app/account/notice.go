@@ -76,7 +76,7 @@ func (s *Service) composeRoles(ctx context.Context, tx bun.IDB, m courier.Messag
 	}
 	gained, lost, _ := strings.Cut(m.About, ";")
 	return told(m, a, courier.RolesData{
-		Firm: s.firm, Name: a.Name, Gained: split(gained), Lost: split(lost), Roles: names(a.Roles), At: m.CreatedAt,
+		Name: a.Name, Gained: split(gained), Lost: split(lost), Roles: names(a.Roles), At: m.CreatedAt,
 	}), nil
 }
 
@@ -97,7 +97,7 @@ func (s *Service) composeGranted(ctx context.Context, tx bun.IDB, m courier.Mess
 	if err != nil {
 		return courier.Content{}, err
 	}
-	return told(m, a, courier.RolesData{Firm: s.firm, Name: a.Name, Person: other.Name, Gained: split(roles), At: m.CreatedAt}), nil
+	return told(m, a, courier.RolesData{Name: a.Name, Person: other.Name, Gained: split(roles), At: m.CreatedAt}), nil
 }
 
 func told(m courier.Message, a Account, data courier.RolesData) courier.Content {

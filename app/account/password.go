@@ -207,7 +207,7 @@ const assessed = 40
 // bonus for combining patterns (with the bonus, Sommer2026!Sommer would be strong), plus German words and the person's
 // own words.
 func (s *Service) guesses(password string, personal []string) float64 {
-	own := ownWords(append(append([]string(nil), personal...), s.firm))
+	own := ownWords(append(append([]string(nil), personal...), s.firm.FirmName()))
 	words := dictionary(own)
 	lower := plainLetters.Replace(strings.ToLower(password))
 	rest := lower // without the person's own words

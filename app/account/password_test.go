@@ -51,8 +51,16 @@ func alone(o Options) *Service {
 	return New(o)
 }
 
+// named is a firm with a name.
+type named struct {
+	unset
+	name string
+}
+
+func (n named) FirmName() string { return n.name }
+
 func TestCheckPassword(t *testing.T) {
-	s := alone(Options{Firm: "Steuerkanzlei Öhlmann"})
+	s := alone(Options{Firm: named{name: "Steuerkanzlei Öhlmann"}})
 	personal := []string{"Anna-Katharina Groß", "a.gross@eisenwaren-gross.de"}
 	for _, c := range []struct{ password, want string }{
 		{"", "password required, password_repeat required"},
@@ -98,7 +106,7 @@ func TestCheckPassword(t *testing.T) {
 
 // TestRandomPasswords: a randomly generated password is never called weak.
 func TestRandomPasswords(t *testing.T) {
-	s := alone(Options{Firm: "Kontor"})
+	s := alone(Options{Firm: named{name: "Kontor"}})
 	random := rand.New(rand.NewPCG(1, 2)) // with a fixed seed, because some are weak by chance, such as pbiophebpbio
 	for range effort.Of(300, 60) {
 		b := make([]byte, minPassword)
@@ -113,7 +121,7 @@ func TestRandomPasswords(t *testing.T) {
 
 // BenchmarkGuesses measures the worst case: every leet character and very many words.
 func BenchmarkGuesses(b *testing.B) {
-	s := alone(Options{Firm: "Kontor"})
+	s := alone(Options{Firm: named{name: "Kontor"}})
 	worst := strings.Repeat("4@8({[<3691!|170$5+7%2", 6)[:maxPassword]
 	for b.Loop() {
 		s.guesses(worst, nil)
@@ -238,7 +246,7 @@ func TestHashesUnfreed(t *testing.T) {
 }
 
 func FuzzPassword(f *testing.F) {
-	s := alone(Options{Firm: "Kontor"})
+	s := alone(Options{Firm: named{name: "Kontor"}})
 	f.Add("Sommer2026!Sommer", "Anna")
 	f.Add("äöüß\xff4@8({[<3691!|", "x@y.de")
 	f.Fuzz(func(t *testing.T, password, personal string) {

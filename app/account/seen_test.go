@@ -251,7 +251,6 @@ func TestComposeNotices(t *testing.T) {
 		assert.Equal(w, []string{"auditor"}, d.Gained)
 		assert.Empty(w, d.Lost)
 		assert.Equal(w, []string{"auditor"}, d.Roles)
-		assert.Equal(w, "Kanzlei Öhlmann", d.Firm)
 		assert.Equal(w, "Otto Ort", d.Name)
 		c, _ = w.compose1(holders)
 		d = c.Data.(courier.RolesData)

@@ -13,6 +13,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/lang"
+	"kontor/app/preference"
 	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/policies"
@@ -37,15 +38,35 @@ type Options struct {
 	// Approvals decides what needs a second person's approval.
 	Approvals Approvals
 	BaseURL   string // the beginning of links, without a slash at the end
-	Firm      string // used in mails, and counted as easy to guess in passwords
+	Firm      Firm   // nil: it has set nothing
 
-	Locale          string        // for mails to people who have not chosen a language; default "en"
 	IdleTimeout     time.Duration // an unused session ends after this; default 30 min
 	AbsoluteTimeout time.Duration // every session ends after this; default 12 h
 
 	//exhaustruct:optional
 	Hashing argon2id.Params // the cost of a password hash; default 7 MiB, six passes
 }
+
+// Firm is what this package needs of firm.Service: what the firm has set.
+type Firm interface {
+	// FirmName is the firm's name, which is easy to guess in passwords.
+	FirmName() string
+	// OwnLocale is the language of mails to people who have not chosen one.
+	OwnLocale() string
+	// ShowsSignIn says whether people see when a colleague has signed in last; manages says that they manage colleagues.
+	ShowsSignIn(manages bool) bool
+	// Preferences are those of people with some roles who have chosen nothing.
+	Preferences(roles []policies.Role) preference.Chosen
+}
+
+// unset is a firm that has set nothing.
+type unset struct{}
+
+func (unset) FirmName() string      { return "" }
+func (unset) OwnLocale() string     { return lang.English }
+func (unset) ShowsSignIn(bool) bool { return true }
+
+func (unset) Preferences([]policies.Role) preference.Chosen { return nil }
 
 // Service keeps accounts. It is safe for concurrent use.
 type Service struct {
@@ -55,8 +76,8 @@ type Service struct {
 	decider        *policies.Decider
 	courier        Outbox
 	audit          *audit.Log
-	baseURL, firm  string
-	locale         string
+	baseURL        string
+	firm           Firm
 	idle, absolute time.Duration
 	hasher         *hasher
 	switched       []Switched
@@ -85,15 +106,15 @@ func (s *Service) tellSwitched(ctx context.Context, tx bun.IDB, c Caller, a Acco
 func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, now: o.Now, key: o.Key, decider: o.Decider, courier: o.Courier, audit: o.Audit, approvals: o.Approvals, gate: newGate(),
-		baseURL: strings.TrimRight(o.BaseURL, "/"), firm: o.Firm, locale: o.Locale,
+		baseURL: strings.TrimRight(o.BaseURL, "/"), firm: o.Firm,
 		idle: o.IdleTimeout, absolute: o.AbsoluteTimeout,
 	}
 	if o.Hashing == (argon2id.Params{}) {
 		o.Hashing = hashing
 	}
 	s.hasher = newHasher(o.Hashing)
-	if s.locale == "" {
-		s.locale = lang.English
+	if s.firm == nil {
+		s.firm = unset{}
 	}
 	if s.idle <= 0 {
 		s.idle = 30 * time.Minute

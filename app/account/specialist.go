@@ -37,6 +37,8 @@ type SpecialistFilter struct {
 type SpecialistPage struct {
 	Items []Account
 	Next  string // cursor, "" at the end
+	// SignIns says that the caller may see when people have signed in last. Else nobody has.
+	SignIns bool
 }
 
 // SpecialistPageSize is how many specialist users a page has.
@@ -53,11 +55,25 @@ func (s *Service) Specialists(ctx context.Context, c Caller, f SpecialistFilter)
 	}
 	items, more := listing.Cut(items)
 	page := SpecialistPage{Items: items}
+	if page.SignIns, err = s.seesSignIns(c); err != nil {
+		return SpecialistPage{}, err
+	}
+	if !page.SignIns {
+		for i := range page.Items {
+			page.Items[i].LastSignInAt = nil
+		}
+	}
 	if more {
 		last := items[len(items)-1]
 		page.Next = cursor{last.NameSort, last.ID}.String()
 	}
 	return page, nil
+}
+
+// seesSignIns says whether the firm shows the caller when people have signed in last.
+func (s *Service) seesSignIns(c Caller) (bool, error) {
+	manages, err := s.decider.Allows(policies.Request{Roles: c.Roles, Object: policies.ObjectSpecialist, Action: policies.Manage})
+	return err == nil && s.firm.ShowsSignIn(manages), err
 }
 
 // cursor is the position where a page ended.
@@ -87,6 +103,13 @@ func (s *Service) Specialist(ctx context.Context, c Caller, id uuid.UUID) (Accou
 	a, err := findAccount(ctx, s.db, id)
 	if store.IsNoRows(err) || err == nil && !a.Specialist {
 		return Account{}, ErrUnknown
+	}
+	if err != nil {
+		return Account{}, err
+	}
+	sees, err := s.seesSignIns(c)
+	if !sees {
+		a.LastSignInAt = nil
 	}
 	return a, err
 }

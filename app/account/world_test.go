@@ -64,7 +64,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	w.Service = New(Options{
 		Approvals: w.ap,
 		DB:        db, Now: now, Key: key, Decider: policy, Courier: w.box, Audit: log,
-		BaseURL: "https://kontor.example/", Firm: "Kanzlei Öhlmann",
+		BaseURL: "https://kontor.example/",
 	})
 	w.hasher = newHasher(argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	return w

@@ -36,7 +36,7 @@ func (s *Service) tell(ctx context.Context, tx bun.IDB, a Approval, guards []gua
 		}
 		locale := p.Locale
 		if locale == "" {
-			locale = s.o.Locale
+			locale = s.o.Locale()
 		}
 		err = s.o.Courier.Enqueue(ctx, tx, courier.Post{
 			Kind: courier.ApprovalAsked, Channel: courier.Email, AccountID: p.ID, ApprovalID: a.ID, CustomerID: a.CustomerID.UUID,
@@ -73,7 +73,7 @@ func (s *Service) compose(ctx context.Context, tx bun.IDB, m courier.Message) (c
 		return courier.Content{}, err
 	}
 	d := courier.ApprovalData{
-		Firm: s.o.Firm, Name: p.Name, By: a.Proposer, Kind: string(a.Kind), About: a.Subject, Why: a.Why,
+		Name: p.Name, By: a.Proposer, Kind: string(a.Kind), About: a.Subject, Why: a.Why,
 		Link: s.o.BaseURL + "/approvals", Until: a.ExpiresAt, Yours: s.decides(guards, a, p.ID), Own: a.ProposedBy == p.ID,
 	}
 	if a.PassesAt != nil {

@@ -15,6 +15,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/courier"
 	"kontor/app/fault"
+	"kontor/app/lang"
 	"kontor/app/store"
 	"kontor/policies"
 )
@@ -34,8 +35,7 @@ type Options struct {
 	Log     *slog.Logger
 	Delay   time.Duration // how long a proposal waits before it takes effect if nobody can approve it
 	BaseURL string        // the beginning of links
-	Firm    string
-	Locale  string // for mails to people who have not chosen a language
+	Locale  func() string // for mails to people who have not chosen a language; nil: English
 }
 
 // DefaultDelay is used if Delay is not set.
@@ -65,6 +65,9 @@ func New(o Options) *Service {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Locale == nil {
+		o.Locale = func() string { return lang.English }
 	}
 	s := &Service{o: o, handlers: map[Kind]Handler{}}
 	o.Courier.Register(map[courier.Kind]courier.Composer{courier.ApprovalAsked: courier.Each(s.compose)})

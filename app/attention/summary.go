@@ -38,8 +38,15 @@ type SummaryOptions struct {
 	Courier   Outbox
 	Log       *slog.Logger
 	BaseURL   string // the beginning of links, without a slash at the end
-	Firm      string
-	Locale    string // for people who have not chosen a language
+	Firm      Firm
+}
+
+// Firm is what the summaries need of firm.Service.
+type Firm interface {
+	// OwnLocale is the language of people who have not chosen one.
+	OwnLocale() string
+	// Holiday says whether nobody of the firm works on a day.
+	Holiday(at time.Time) bool
 }
 
 // Readers is what the summaries need of account.Service.
@@ -76,7 +83,7 @@ func NewSummaries(o SummaryOptions) *Summaries {
 // morning is a day on which summaries are posted.
 type morning struct {
 	date    string // ISO 8601
-	weekday time.Weekday
+	workday bool
 	expires time.Time
 }
 
@@ -87,14 +94,20 @@ func morningOf(at time.Time) (m morning, ok bool) {
 		return morning{}, false
 	}
 	return morning{
-		date: at.Format(time.DateOnly), weekday: at.Weekday(),
+		date:    at.Format(time.DateOnly),
 		expires: time.Date(at.Year(), at.Month(), at.Day(), summaryExpires, 0, 0, 0, at.Location()),
 	}, true
 }
 
-// wants says whether somebody who has chosen a value wants a summary on this day of the week.
-func wants(value string, on time.Weekday) bool {
-	return value == preference.Daily || value == preference.Workdays && on != time.Saturday && on != time.Sunday
+// wants says whether somebody for whom a value holds wants a summary on a day that is a workday or is none.
+func wants(value string, workday bool) bool {
+	return value == preference.Daily || value == preference.Workdays && workday
+}
+
+// workday says whether somebody of the firm works on the day of a time in its zone: from Monday to Friday, but not on a
+// holiday.
+func (s *Summaries) workday(at time.Time) bool {
+	return at.Weekday() != time.Saturday && at.Weekday() != time.Sunday && !s.o.Firm.Holiday(at)
 }
 
 // Post posts the summaries of this morning to those who have not got theirs yet. Several processes may call it at the same
@@ -102,11 +115,12 @@ func wants(value string, on time.Weekday) bool {
 // person is logged and tried again by the next call. Error: the database is away, or ctx has ended.
 func (s *Summaries) Post(ctx context.Context) error {
 	for after := uuid.Nil; ; {
-		m, ok := morningOf(s.now())
+		now := s.now()
+		m, ok := morningOf(now)
 		if !ok {
 			return nil
 		}
-		if s.date != m.date {
+		if m.workday = s.workday(now); s.date != m.date {
 			s.date, s.settled = m.date, map[uuid.UUID]struct{}{}
 		}
 		people, err := s.o.Accounts.ChoosersAfter(ctx, preference.DailySummary, after, summaryChunk)
@@ -126,7 +140,7 @@ func (s *Summaries) postTo(ctx context.Context, m morning, people []account.Choo
 	var open []account.Chooser
 	var keys []string
 	for _, p := range people {
-		if _, settled := s.settled[p.ID]; !settled && wants(p.Value, m.weekday) {
+		if _, settled := s.settled[p.ID]; !settled && wants(p.Value, m.workday) {
 			open, keys = append(open, p), append(keys, m.dedupe(p.ID))
 		}
 	}
@@ -171,7 +185,7 @@ func (s *Summaries) post(ctx context.Context, m morning, p account.Chooser) erro
 	return s.o.Attention.o.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := s.o.Courier.Enqueue(ctx, tx, courier.Post{
 			Kind: courier.DailySummary, Channel: courier.Email, AccountID: p.ID, Recipient: p.Email, About: encodeLines(lines),
-			Locale: cmp.Or(p.Locale, s.o.Locale), Generation: 1, Dedupe: m.dedupe(p.ID), ExpiresAt: m.expires,
+			Locale: cmp.Or(p.Locale, s.o.Firm.OwnLocale()), Generation: 1, Dedupe: m.dedupe(p.ID), ExpiresAt: m.expires,
 		}); err != nil {
 			return err
 		}
@@ -236,12 +250,12 @@ func (s *Summaries) compose(ctx context.Context, tx bun.IDB, messages []courier.
 	contents := make([]courier.Content, len(messages))
 	for i, m := range messages {
 		p := people[m.AccountID.UUID]
-		if !wants(p.Value, m.CreatedAt.In(s.o.Attention.o.Zone).Weekday()) {
+		if !wants(p.Value, s.workday(m.CreatedAt.In(s.o.Attention.o.Zone))) {
 			contents[i] = courier.Content{Void: true}
 			continue
 		}
 		contents[i] = courier.Content{To: p.Email, ToName: p.Name, Locale: m.Locale, Template: m.Kind, Data: courier.SummaryData{
-			Firm: s.o.Firm, Name: p.Name, Lines: decodeLines(m.About), At: m.CreatedAt,
+			Name: p.Name, Lines: decodeLines(m.About), At: m.CreatedAt,
 			Link: s.o.BaseURL + "/attention", Settings: s.o.BaseURL + "/account",
 		}}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,13 +28,20 @@ func (w *world) summaries(change ...func(*SummaryOptions)) *Summaries {
 	w.Helper()
 	o := SummaryOptions{
 		Attention: w.Service, Accounts: w.Accounts, Courier: w.Post, Log: slog.New(slog.DiscardHandler), BaseURL: accounttest.BaseURL,
-		Firm: accounttest.FirmName, Locale: "de",
+		Firm: madeUpFirm{},
 	}
 	for _, c := range change {
 		c(&o)
 	}
 	return NewSummaries(o)
 }
+
+// madeUpFirm works on every day of the week but its holidays, ISO 8601.
+type madeUpFirm []string
+
+func (madeUpFirm) OwnLocale() string { return "de" }
+
+func (f madeUpFirm) Holiday(at time.Time) bool { return slices.Contains(f, at.Format(time.DateOnly)) }
 
 // choose chooses when somebody gets a summary.
 func (w *world) choose(id uuid.UUID, value string) {
@@ -117,6 +125,40 @@ func TestSummaryHours(t *testing.T) {
 			assert.Equal(w, c.expires, said, "%s at %s", c.value, c.at)
 		}
 	})
+}
+
+// TestSummaryOnHolidays: on a holiday nobody gets a summary for workdays, and one that was posted before the day became a
+// holiday is not sent. Who wants one every day gets it.
+func TestSummaryOnHolidays(t *testing.T) {
+	each(t, func(w *world) {
+		w.customer(w.anna, "Leer AG")
+		w.customer(w.ben, "Voll AG")
+		w.choose(w.anna.ID, preference.Workdays)
+		w.choose(w.ben.ID, preference.Daily)
+		with := func(holidays ...string) *Summaries {
+			return w.summaries(func(o *SummaryOptions) { o.Firm = madeUpFirm(holidays) })
+		}
+		w.Set(time.Date(2026, 12, 25, 7, 0, 0, 0, time.UTC)) // a Friday
+		w.Must(with("2026-12-24", "2026-12-25").Post(w.Ctx))
+		assert.Equal(w, []string{"Ben: accesses=1"}, w.posted())
+		w.Must(with("2026-12-24").Post(w.Ctx))
+		assert.Equal(w, []string{"Anna: accesses=1", "Ben: accesses=1"}, w.posted())
+		s := with("2026-12-25")
+		contents, err := s.compose(w.Ctx, w.DB, w.messages())
+		w.Must(err)
+		void := map[string]bool{}
+		for i, m := range w.messages() {
+			void[m.Recipient] = contents[i].Void
+		}
+		assert.Equal(w, map[string]bool{"anna@kanzlei.example": true, "ben@kanzlei.example": false}, void)
+	})
+}
+
+// messages are the messages in the outbox.
+func (w *world) messages() (list []courier.Message) {
+	w.Helper()
+	w.Must(w.DB.NewSelect().Model(&list).Order("id").Scan(w.Ctx))
+	return list
 }
 
 // TestSummaryOfWhom: a summary says what the page shows to its reader, their deputies included. Nobody gets one who has not

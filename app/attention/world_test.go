@@ -47,7 +47,7 @@ func newWorld(t testing.TB, db *store.DB, change ...func(*courier.Options)) *wor
 	customers := customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Jobs: w.Jobs})
 	accesses := access.New(access.Options{
 		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Accounts: w.Accounts, Courier: w.post, Audit: w.Audit, Approvals: w.Approvals,
-		Customers: customers, BaseURL: accounttest.BaseURL, Firm: accounttest.FirmName,
+		Customers: customers, BaseURL: accounttest.BaseURL,
 	})
 	transactions := transaction.New(transaction.Options{
 		DB: db, Now: w.Now, Zone: time.UTC, Decider: w.Decider, Audit: w.Audit, Customers: customers,

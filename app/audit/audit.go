@@ -110,6 +110,17 @@ const (
 	PolicyOfferDismissed     Action = "policy.offer_dismissed"
 	PolicyExpectationAdded   Action = "policy.expectation_added"
 	PolicyExpectationRemoved Action = "policy.expectation_removed"
+
+	FirmUpdated        Action = "firm.updated"
+	FirmMarkSet        Action = "firm.mark_set"
+	FirmMarkRemoved    Action = "firm.mark_removed"
+	FirmHolidayAdded   Action = "firm.holiday_added"
+	FirmHolidaysAdded  Action = "firm.holidays_added" // the public ones of a federal state, with their number
+	FirmHolidayRemoved Action = "firm.holiday_removed"
+	FirmPhraseAdded    Action = "firm.phrase_added"
+	FirmPhraseChanged  Action = "firm.phrase_changed"
+	FirmPhraseRemoved  Action = "firm.phrase_removed"
+	FirmPhraseMoved    Action = "firm.phrase_moved"
 )
 
 // Actor is the person who performed an action.

@@ -47,6 +47,10 @@ var Groups = []Group{
 	{"policies", []Action{
 		PolicyProposed, PolicyPublished, PolicyRestored, PolicyReset, PolicyOfferDismissed, PolicyExpectationAdded, PolicyExpectationRemoved,
 	}},
+	{"firm", []Action{
+		FirmUpdated, FirmMarkSet, FirmMarkRemoved, FirmHolidayAdded, FirmHolidaysAdded, FirmHolidayRemoved, FirmPhraseAdded, FirmPhraseChanged,
+		FirmPhraseRemoved, FirmPhraseMoved,
+	}},
 	{"approvals", []Action{ApprovalProposed, ApprovalApproved, ApprovalPassed, ApprovalStopped, ApprovalExpired, ApprovalVoid}},
 	{"data", []Action{Downloaded, DatabaseRestored}},
 	{"queues", []Action{QueueTaskRun, QueueRun, QueueTaskDeleted, JobCancelled}},

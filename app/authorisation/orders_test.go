@@ -420,7 +420,7 @@ func TestDeletedInEveryOrder(t *testing.T) {
 		w.accesses = access.New(access.Options{
 			Approvals: w.Approvals,
 			DB:        w.db, Now: w.Now, Key: w.key, Decider: w.decider, Accounts: quick{w.Accounts, hash}, Courier: w.Post, Audit: w.audit, Customers: registered{w.customers},
-			BaseURL: "https://kontor.example", Firm: "Kanzlei Berg",
+			BaseURL: "https://kontor.example",
 		})
 		handovers := handover.New(handover.Options{
 			Accounts: w.Accounts, Approvals: w.Approvals,

@@ -58,7 +58,7 @@ func newWorld(t testing.TB, db *store.DB) *world {
 		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Audit: w.Audit, Accounts: w.Accounts, Approvals: w.Approvals, Customers: customers,
 		Accesses: access.New(access.Options{
 			DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Accounts: w.Accounts, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals,
-			Customers: customers, BaseURL: accounttest.BaseURL, Firm: accounttest.FirmName,
+			Customers: customers, BaseURL: accounttest.BaseURL,
 		}),
 		Transactions: transaction.New(transaction.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Customers: customers}),
 	})

@@ -50,7 +50,7 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	})
 	w.accesses = access.New(access.Options{
 		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Accounts: w.Accounts, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals,
-		Customers: w.customers, BaseURL: accounttest.BaseURL, Firm: accounttest.FirmName,
+		Customers: w.customers, BaseURL: accounttest.BaseURL,
 	})
 	note.New(note.Options{DB: db, Now: w.Now, Audit: w.Audit, Customers: w.customers})
 	w.transactions = transaction.New(transaction.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Customers: w.customers})

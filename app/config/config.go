@@ -70,6 +70,9 @@ type Config struct {
 	look bool // create nothing: see Given.Examine
 }
 
+// Nameless is the default of FIRM_NAME: the firm has no name of its own.
+const Nameless = "Kontor"
+
 // Error is an invalid setting. Its text is one line with the name and the allowed values. It never contains the value
 // of a secret.
 type Error struct {

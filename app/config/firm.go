@@ -24,7 +24,7 @@ func webAddress(field func(*Config) *string) func(*Config, string) error {
 		if v == "" {
 			return nil
 		}
-		link, ok := asWebAddress(v)
+		link, ok := WebAddress(v)
 		if !ok {
 			return errValue
 		}
@@ -33,7 +33,9 @@ func webAddress(field func(*Config) *string) func(*Config, string) error {
 	}
 }
 
-func asWebAddress(v string) (string, bool) {
+// WebAddress reads an http or https address with a host and without a password, and returns it in the form that a link
+// needs. ok is false for any other text.
+func WebAddress(v string) (link string, ok bool) {
 	u, err := url.Parse(v)
 	if err != nil || len(v) > maxFirmURL || !utf8.ValidString(v) || strings.ContainsFunc(v, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) }) {
 		return "", false
@@ -62,11 +64,10 @@ func contact(c *Config, v string) error {
 	return nil
 }
 
-// ContactHref returns the link for Contact: mailto for an e-mail address, tel for a phone number, the address itself
-// for a web address, "" for other text.
-func (c Config) ContactHref() string {
-	v := c.Contact
-	if link, ok := asWebAddress(v); ok {
+// ContactHref returns the link for one line that says how to reach somebody: mailto for an e-mail address, tel for a phone
+// number, the address itself for a web address, "" for other text.
+func ContactHref(v string) string {
+	if link, ok := WebAddress(v); ok {
 		return link
 	}
 	if a, err := mail.ParseAddress(v); err == nil && a.Name == "" && a.Address == v {

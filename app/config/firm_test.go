@@ -49,7 +49,7 @@ func TestFirmLinks(t *testing.T) {
 	} {
 		c, _, err := Load(nil, func(n string) string { return map[string]string{"CONTACT": v, "DATA_DIR": t.TempDir()}[n] }, Checks{})
 		require.NoError(t, err, "CONTACT=%q", v)
-		assert.Equal(t, href, c.ContactHref(), "CONTACT=%q", v)
+		assert.Equal(t, href, ContactHref(c.Contact), "CONTACT=%q", v)
 	}
 	for _, v := range []string{"a\r\nBcc: x@y.example", "a\x00b", strings.Repeat("ä", 201), "a\xffb", "a\nb"} {
 		_, _, err := Load(nil, func(n string) string { return map[string]string{"CONTACT": v, "DATA_DIR": t.TempDir()}[n] }, Checks{})

@@ -177,7 +177,7 @@ func Table(checks Checks) []Setting {
 			}
 			return nil
 		}},
-		{Name: "FIRM_NAME", Default: "Kontor", Demo: "Steuerkanzlei Lindner", Takes: "a name of at most 100 characters", set: func(c *Config, v string) error {
+		{Name: "FIRM_NAME", Default: Nameless, Demo: "Steuerkanzlei Lindner", Takes: "a name of at most 100 characters", set: func(c *Config, v string) error {
 			c.FirmName = entry.Line(v)
 			if !entry.Says(c.FirmName) || len([]rune(c.FirmName)) > 100 || !entry.IsText(v, false) {
 				return errValue

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/mail"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/lease"
+	"kontor/app/logo"
 	"kontor/app/store"
 )
 
@@ -46,6 +48,9 @@ type rendered struct {
 	To, ToName          string
 	Subject, Text, HTML string
 	At                  time.Time
+	From                *mail.Address // of a mail
+	Logo                *logo.Logo    // of a mail; nil: none
+	Sender              string        // of an SMS, unless SMS_FROM is set
 }
 
 // try is an attempt that is being made.
@@ -270,12 +275,14 @@ func (s *Service) send(stopped context.Context, at *try) (providerID string, err
 	ctx, cancel := context.WithTimeout(stopped, s.attempt)
 	defer cancel()
 	c := at.content
-	l, err := s.renderer.render(at.message.Channel, c)
+	w := s.writes()
+	l, err := w.render(at.message.Channel, c)
 	if err != nil {
 		s.log.ErrorContext(ctx, "message not rendered", "message", at.message.ID, "kind", at.message.Kind, "error", err)
 		return "", temporary(reasonInternal)
 	}
 	l.ID, l.MessageID, l.Channel = at.message.ID, s.messageID(at.message), at.message.Channel
+	l.From, l.Logo, l.Sender = w.from, w.logo, w.sender
 	l.Token = tokenOf(s.key, l.ID)
 	l.To, l.ToName, l.At = c.To, oneLine(c.ToName), at.attempt.StartedAt
 	provider, err := s.transports[l.Channel].send(ctx, l)

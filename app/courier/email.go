@@ -17,8 +17,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"kontor/app/logo"
-
 	"github.com/emersion/go-msgauth/dkim"
 	gomail "github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
@@ -131,10 +129,8 @@ func validPort(port string) bool {
 // smtpTransport sends mails to one server, and keeps connections for the next mails.
 type smtpTransport struct {
 	address smtpAddress
-	from    *mail.Address
 	replyTo *mail.Address // nil: none
-	bounces *returnPath   // nil: bounces go to from
-	logo    *logo.Logo    // nil: none
+	bounces *returnPath   // nil: bounces go to the sender
 	name    string        // of this host; "" if it has none
 	tls     *tls.Config
 	sign    *dkim.SignOptions // nil: unsigned
@@ -152,7 +148,7 @@ type smtpConn struct {
 	timer  *time.Timer // closes the connection if it stays idle
 }
 
-func newSMTPTransport(o Options, from *mail.Address, dial time.Duration) (*smtpTransport, error) {
+func newSMTPTransport(o Options, dial time.Duration) (*smtpTransport, error) {
 	a, err := parseSMTPURL(o.SMTPURL)
 	if err != nil {
 		return nil, err
@@ -170,7 +166,7 @@ func newSMTPTransport(o Options, from *mail.Address, dial time.Duration) (*smtpT
 	if roots != nil {
 		conf.RootCAs = roots
 	}
-	c := &smtpTransport{address: a, from: from, logo: o.Logo, name: asciiHost(o.MailDomain), tls: conf, dial: net.Dialer{Timeout: dial}}
+	c := &smtpTransport{address: a, name: asciiHost(o.MailDomain), tls: conf, dial: net.Dialer{Timeout: dial}}
 	if c.replyTo, err = parseReplyTo(o.ReplyTo); err != nil {
 		return nil, err
 	}
@@ -225,7 +221,7 @@ func (c *smtpTransport) write(l rendered) (m mailing, err error) {
 	}
 	to := &mail.Address{Name: l.ToName, Address: address}
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
-	msg.FromMailAddress(c.from)
+	msg.FromMailAddress(l.From)
 	msg.ToMailAddress(to)
 	msg.Subject(oneLine(l.Subject))
 	msg.SetMessageIDWithValue(l.MessageID)
@@ -238,12 +234,12 @@ func (c *smtpTransport) write(l rendered) (m mailing, err error) {
 	msg.SetGenHeader("X-Auto-Response-Suppress", "All")
 	msg.SetBodyString(gomail.TypeTextPlain, l.Text)
 	msg.AddAlternativeString(gomail.TypeTextHTML, l.HTML)
-	if c.logo != nil {
-		_, host, _ := cutAddress(c.from.Address)
-		msg.EmbedReadSeeker(c.logo.Name, bytes.NewReader(c.logo.Data), gomail.WithFileContentType(gomail.ContentType(c.logo.Type)),
-			gomail.WithFileContentID("<"+contentID(c.logo, host)+">"))
+	if l.Logo != nil {
+		_, host, _ := cutAddress(l.From.Address)
+		msg.EmbedReadSeeker(l.Logo.Name, bytes.NewReader(l.Logo.Data), gomail.WithFileContentType(gomail.ContentType(l.Logo.Type)),
+			gomail.WithFileContentID("<"+contentID(l.Logo, host)+">"))
 	}
-	m.to, m.from = (&mail.Address{Address: address}).String(), (&mail.Address{Address: c.from.Address}).String()
+	m.to, m.from = (&mail.Address{Address: address}).String(), (&mail.Address{Address: l.From.Address}).String()
 	if c.bounces != nil {
 		m.from = "<" + c.bounces.of(l.Token) + ">"
 	}

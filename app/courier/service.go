@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -19,7 +20,6 @@ import (
 
 	"kontor/app/fault"
 	"kontor/app/lease"
-	"kontor/app/logo"
 	"kontor/app/secret"
 	"kontor/app/store"
 )
@@ -48,16 +48,17 @@ type Options struct {
 	Key secret.Key // seals the built-in mailbox
 	Log *slog.Logger
 
-	Templates fs.FS      // views.Mail()
-	Firm      string     // FIRM_NAME
-	Links     []FirmLink // the firm's own, below every e-mail
-	Logo      *logo.Logo // FIRM_LOGO, above every e-mail; nil means none
-	From      string     // MAIL_FROM: "Kontor <no-reply@example.org>"; without a name the sender is called Firm
+	Templates fs.FS // views.Mail()
+	Letterhead
+	// Current is the letterhead that holds now. The same one has the same address. nil: always Letterhead.
+	//exhaustruct:optional
+	Current func() *Letterhead
+	From    string // MAIL_FROM: "Kontor <no-reply@example.org>"; without a name the sender is called as the firm is
 
 	SMTPURL    string          // "" means the built-in mailbox
 	SMSURL     string          // "" means the built-in mailbox
 	SMSHeaders string          // of the HTTP gateway: "Name: value", one per line, or on one line separated by semicolons
-	Gateway    GatewaySettings // its URL and Headers are ignored; an empty Sender is derived from Firm
+	Gateway    GatewaySettings // its URL and Headers are ignored; an empty Sender is derived from the firm's name
 
 	ReplyTo       string // REPLY_TO; "" means none
 	BounceAddress string // BOUNCE_ADDRESS; "" means From's address, without a token
@@ -85,7 +86,12 @@ type Service struct {
 	now        store.Clock
 	key        secret.Key
 	log        *slog.Logger
-	renderer   *renderer
+	templates  fs.FS
+	zone       *time.Location
+	from       *mail.Address // without a name: the firm's
+	reply      bool          // REPLY_TO is set
+	current    func() *Letterhead
+	writing    atomic.Pointer[writing]
 	domain     string
 	attempt    time.Duration
 	renew      time.Duration
@@ -119,10 +125,8 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if from.Name == "" {
-		from.Name = oneLine(o.Firm)
-	}
 	s := &Service{
+		templates: o.Templates, zone: o.Zone, from: from, reply: o.ReplyTo != "", current: o.Current,
 		db: o.DB, now: o.Now, key: o.Key, log: o.Log, domain: asciiHost(o.MailDomain), attempt: o.AttemptTimeout, renew: o.RenewLease,
 		schedule: defaultSchedule(), composers: map[Kind]Composer{}, attempts: map[Attempted]uint64{}, nudges: make(chan struct{}, 1),
 	}
@@ -146,15 +150,19 @@ func New(o Options) (*Service, error) {
 	if dial <= 0 {
 		dial = defaultDial
 	}
-	if s.renderer, err = newRenderer(o.Templates, o.Firm, o.Zone); err != nil {
+	letterhead := &o.Letterhead
+	if o.Current != nil {
+		letterhead = o.Current()
+	}
+	first, err := s.write(letterhead)
+	if err != nil {
 		return nil, err
 	}
-	_, host, _ := cutAddress(from.Address)
-	s.renderer.with(firmed{from: from, links: o.Links, reply: o.ReplyTo != "", logo: o.Logo, host: host})
+	s.writing.Store(first)
 	box := newMailbox(o)
 	s.transports = map[Channel]transport{Email: box, SMS: box}
 	if o.SMTPURL != "" {
-		if s.transports[Email], err = newSMTPTransport(o, from, dial); err != nil {
+		if s.transports[Email], err = newSMTPTransport(o, dial); err != nil {
 			return nil, err
 		}
 	}

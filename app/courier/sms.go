@@ -1,6 +1,7 @@
 package courier
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -88,9 +89,6 @@ func (s *Service) smsTransport(o Options, dial time.Duration) (transport, error)
 	if setting != "" {
 		return nil, settingError(setting, takes)
 	}
-	if settings.Sender == "" {
-		settings.Sender = senderOf(o.Firm)
-	}
 	transport := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: dial}).DialContext,
@@ -111,7 +109,7 @@ func (s *Service) smsTransport(o Options, dial time.Duration) (transport, error)
 type gateway struct {
 	*dialect
 	url    *url.URL
-	sender string
+	sender string // SMS_FROM; "": that of the message
 	client *http.Client
 	now    func() time.Time
 }
@@ -132,7 +130,7 @@ func (g *gateway) send(ctx context.Context, l rendered) (string, error) {
 
 // request returns the message as an HTTP request in the gateway's format.
 func (g *gateway) request(ctx context.Context, l rendered) (*http.Request, error) {
-	rendered := g.body.render(placeholders(l.To, l.Text, l.ID.String(), g.sender))
+	rendered := g.body.render(placeholders(l.To, l.Text, l.ID.String(), cmp.Or(g.sender, l.Sender)))
 	to, body := *g.url, io.Reader(strings.NewReader(rendered))
 	if g.method == http.MethodGet {
 		to.RawQuery, body = strings.TrimPrefix(to.RawQuery+"&"+rendered, "&"), nil

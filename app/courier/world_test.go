@@ -64,7 +64,7 @@ func (w *world) service(change func(*courier.Options)) *courier.Service {
 	w.tb.Helper()
 	o := courier.Options{
 		DB: w.db, Now: w.clock, Key: key(w.tb), Log: slog.New(slog.NewTextHandler(w.log, nil)),
-		Templates: os.DirFS("../../views/mail"), Firm: "Kanzlei Muster", From: "Kontor <no-reply@kontor.test>",
+		Templates: os.DirFS("../../views/mail"), Letterhead: courier.Letterhead{Firm: "Kanzlei Muster"}, From: "Kontor <no-reply@kontor.test>",
 		DialTimeout: 2 * time.Second, AttemptTimeout: 10 * time.Second,
 	}
 	if change != nil {

@@ -45,7 +45,7 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	})
 	w.accesses = access.New(access.Options{
 		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Accounts: w.Accounts, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals,
-		Customers: w.customers, BaseURL: accounttest.BaseURL, Firm: accounttest.FirmName,
+		Customers: w.customers, BaseURL: accounttest.BaseURL,
 	})
 	w.Service = New(Options{
 		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Customers: w.customers, Accesses: w.accesses, Accounts: w.Accounts,

@@ -78,7 +78,7 @@ func TestFirm(t *testing.T) {
 			"access WHERE undeliverable <> ''": 2, "access WHERE registered_at IS NULL AND opened_at IS NOT NULL": 2, "account WHERE specialist": 8,
 			"customer WHERE attention_at IS NULL": 10, "account WHERE NOT specialist": 10, "transactions": 20, "audit": 60,
 			"transactions WHERE status = 'closed'": 5, "transactions WHERE status = 'in_review'": 5, "transaction_processor": 5,
-			"note": 5, "account WHERE specialist AND password_hash <> '' AND last_sign_in_at IS NOT NULL": 6, "account WHERE specialist AND password_hash = ''": 1,
+			"note": 5, "firm WHERE mark IS NOT NULL": 1, "firm_setting": 10, "firm_holiday": 20, "firm_phrase": 3, "account WHERE specialist AND password_hash <> '' AND last_sign_in_at IS NOT NULL": 6, "account WHERE specialist AND password_hash = ''": 1,
 			"transactions WHERE due < '2026-11-24' AND due <> '' AND status <> 'closed'": 3, "transactions WHERE responsible_id IS NOT NULL": 10,
 		} {
 			var n int

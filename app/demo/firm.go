@@ -100,7 +100,7 @@ func (f *firm) fill(ctx context.Context) error {
 			return fmt.Errorf("demo customer %d: %w", i+1, err)
 		}
 	}
-	return nil
+	return f.page(ctx)
 }
 
 // account adds a person. a is what is not the same for everybody.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +27,10 @@ type Options struct {
 	Sends    bool // a web process with an embedded worker; a worker always sends
 	Settings Settings
 	Key      secret.Key // the key whose fingerprints are in Settings
+	// Settled says that it does not matter in which value of a setting processes differ: the firm has set on its page what
+	// holds in all of them. nil: of none.
+	//exhaustruct:optional
+	Settled func(setting string) bool
 }
 
 // Service manages the heartbeat of this process. It is safe for concurrent use.
@@ -144,7 +149,8 @@ func (s *Service) Beat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.tell(Finding{Differences: Compare(s.own, all, now), Foreign: foreign, NoWorker: s.noWorker(all, now)})
+	found := slices.DeleteFunc(Compare(s.own, all, now), func(d Difference) bool { return s.o.Settled != nil && s.o.Settled(d.Setting) })
+	s.tell(Finding{Differences: found, Foreign: foreign, NoWorker: s.noWorker(all, now)})
 	return nil
 }
 

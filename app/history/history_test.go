@@ -53,7 +53,7 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 			Audit: w.Audit, Courier: w.Post, Customers: customers,
 			Accesses: access.New(access.Options{
 				DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Customers: customers, Accounts: w.Accounts, Courier: w.Post,
-				Audit: w.Audit, Approvals: w.Approvals, BaseURL: accounttest.BaseURL, Firm: accounttest.FirmName,
+				Audit: w.Audit, Approvals: w.Approvals, BaseURL: accounttest.BaseURL,
 			}),
 			Transactions: transaction.New(transaction.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Customers: customers}),
 			Notes:        note.New(note.Options{DB: db, Now: w.Now, Audit: w.Audit, Customers: customers}),

@@ -29,7 +29,13 @@ type Logo struct {
 	Hash          string // of Data: 16 hexadecimal digits
 }
 
-var errSize = errors.New("more than 64 KB")
+// What can be wrong with an image.
+var (
+	ErrBytes  = errors.New("more than 64 KB")
+	ErrFormat = errors.New("no PNG or JPEG")
+	ErrPixels = errors.New("from 16 to 2000 pixels wide and high")
+	ErrBroken = errors.New("broken")
+)
 
 // Read reads the image in a file. It returns nil for path "". An error says what is wrong with the image.
 func Read(path string) (*Logo, error) {
@@ -54,10 +60,11 @@ func Check(path string) error {
 	return err
 }
 
-// Parse reads a PNG or JPEG image within the limits. It checks the number of pixels before it decodes them.
+// Parse reads a PNG or JPEG image within the limits. It checks the number of pixels before it decodes them. Errors:
+// ErrBytes, ErrFormat, ErrPixels, ErrBroken.
 func Parse(data []byte) (*Logo, error) {
 	if len(data) > maxBytes {
-		return nil, errSize
+		return nil, ErrBytes
 	}
 	l := &Logo{Data: data, Type: "image/png", Name: "logo.png"}
 	size, whole := png.DecodeConfig, png.Decode // not image.Decode, which takes any format that a library has registered
@@ -67,14 +74,14 @@ func Parse(data []byte) (*Logo, error) {
 	}
 	head, err := size(bytes.NewReader(data))
 	if err != nil {
-		return nil, fmt.Errorf("no PNG or JPEG: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	l.Width, l.Height = head.Width, head.Height
 	if min(l.Width, l.Height) < minSide || max(l.Width, l.Height) > maxSide {
-		return nil, fmt.Errorf("%d × %d pixels", l.Width, l.Height)
+		return nil, fmt.Errorf("%w, not %d × %d", ErrPixels, l.Width, l.Height)
 	}
 	if _, err := whole(bytes.NewReader(data)); err != nil {
-		return nil, fmt.Errorf("broken: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrBroken, err)
 	}
 	sum := sha256.Sum256(data)
 	l.Hash = hex.EncodeToString(sum[:8])

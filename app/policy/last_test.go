@@ -14,7 +14,7 @@ import (
 // accounts is the accounts' service of a process that decides with a decider of its own.
 func (w *world) accounts(d *policies.Decider) *account.Service {
 	return account.New(account.Options{
-		DB: w.DB, Now: w.Now, Key: w.Key, Decider: d, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals, Firm: accounttest.FirmName,
+		DB: w.DB, Now: w.Now, Key: w.Key, Decider: d, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals,
 	})
 }
 

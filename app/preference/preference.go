@@ -160,6 +160,26 @@ func (c Chosen) With(name Name, value string) Chosen {
 	return all
 }
 
+// Or returns what the person has chosen and, of what they have not chosen, what others holds. Stored values that the
+// preference does not have any more are no choice.
+func (c Chosen) Or(others Chosen) Chosen {
+	all := Chosen{}
+	for _, e := range entries {
+		if value, ok := c.known(e); ok {
+			all[e.Name] = value
+		} else if value, ok := others.known(e); ok {
+			all[e.Name] = value
+		}
+	}
+	return all
+}
+
+// known returns the stored value of a preference if it has one of its values, or takes several.
+func (c Chosen) known(e Entry) (value string, ok bool) {
+	value, ok = c[e.Name]
+	return value, ok && (e.Several || slices.Contains(e.Values, value))
+}
+
 // Decode reads what a query has put together: a line for each preference, its name, an equals sign, and its value.
 func Decode(lines string) Chosen {
 	chosen := Chosen{}

@@ -25,6 +25,7 @@ import (
 	"kontor/app/customerimport"
 	"kontor/app/demo"
 	"kontor/app/erasure"
+	ownfirm "kontor/app/firm"
 	"kontor/app/handover"
 	"kontor/app/heartbeat"
 	"kontor/app/history"
@@ -68,8 +69,7 @@ type Services struct {
 	Approvals *approval.Service
 	Courier   *courier.Service
 	Jobs      *job.Service
-	FirmLinks []courier.FirmLink
-	Logo      *logo.Logo // the firm's; nil: none
+	Firm      *ownfirm.Service
 	Accounts  *account.Service
 	Customers *customer.Service
 	Accesses  *access.Service
@@ -153,6 +153,9 @@ func New(ctx context.Context, c config.Config, log *slog.Logger, schema Schema, 
 	if err := s.Policies.Load(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("load the policy (`app policies reset` puts the default one in force): %w", err), s.Close())
 	}
+	if err := s.Firm.Load(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	if err := s.Policies.Offer(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("offer new rights: %w", err), s.Close())
 	}
@@ -169,7 +172,8 @@ func New(ctx context.Context, c config.Config, log *slog.Logger, schema Schema, 
 		role = heartbeat.Worker
 	}
 	s.Processes = heartbeat.New(heartbeat.Options{
-		DB: s.DB, Now: s.Now, Log: log, Role: role, Sends: c.Worker == "embedded", Key: s.Key, Settings: fingerprints(s.Key, c, s.Logo, s.Erasures.Name()),
+		DB: s.DB, Now: s.Now, Log: log, Role: role, Sends: c.Worker == "embedded", Key: s.Key, Settings: fingerprints(s.Key, c, s.Firm.Start().Mark, s.Erasures.Name()),
+		Settled: s.settled,
 	})
 	if schema == ApplySchema { // the first web process records the installation's key before any worker asks for it
 		if err := s.Processes.Beat(ctx); err != nil {
@@ -237,12 +241,16 @@ func (s *Services) build(tune []Tune) (err error) {
 	s.Audit = audit.New(s.DB, s.Now)
 	s.Audit.Tell(s.Log)
 	s.Jobs = job.New(job.Options{DB: s.DB, Now: s.Now, Audit: s.Audit, Log: s.Log})
-	s.FirmLinks = firmLinks(c)
-	if s.Logo, err = logo.Read(c.FirmLogo); err != nil {
+	mark, err := logo.Read(c.FirmLogo)
+	if err != nil {
 		return fmt.Errorf("FIRM_LOGO: %w", err)
 	}
+	s.Firm = ownfirm.New(ownfirm.Options{
+		DB: s.DB, Now: s.Now, Decider: s.Decider, Audit: s.Audit, Log: s.Log,
+		Start: ownfirm.Start{Name: c.FirmName, Mark: mark, Imprint: c.ImprintURL, Privacy: c.PrivacyURL, Contact: c.Contact, Locale: c.Locale},
+	})
 	o := courier.Options{
-		DB: s.DB, Now: s.Now, Key: s.Key, Log: s.Log, Templates: views.Mail(), Firm: c.FirmName, Links: s.FirmLinks, Logo: s.Logo, From: c.MailFrom,
+		DB: s.DB, Now: s.Now, Key: s.Key, Log: s.Log, Templates: views.Mail(), Letterhead: *s.Firm.Letterhead(), Current: s.Firm.Letterhead, From: c.MailFrom,
 		SMTPURL: c.SMTPURL, SMSURL: c.SMSURL, SMSHeaders: c.SMSHeaders, Gateway: courier.GatewaySettings(c.Gateway), MailDomain: base.Hostname(), Zone: c.Zone,
 		ReplyTo: c.ReplyTo, BounceAddress: c.BounceAddress, SMTPCA: c.SMTPCA,
 		DKIM: courier.DKIM{Domain: c.DKIMDomain, Selector: c.DKIMSelector, Key: c.DKIMKey},
@@ -255,11 +263,11 @@ func (s *Services) build(tune []Tune) (err error) {
 	}
 	s.Approvals = approval.New(approval.Options{
 		DB: s.DB, Now: s.Now, Audit: s.Audit, Courier: s.Courier, Log: s.Log, Delay: c.ApprovalDelay, BaseURL: c.BaseURL,
-		Firm: c.FirmName, Locale: c.Locale,
+		Locale: s.Firm.OwnLocale,
 	})
 	s.Accounts = account.New(account.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Decider: s.Decider, Courier: s.Courier, Audit: s.Audit, Approvals: s.Approvals, BaseURL: c.BaseURL,
-		Firm: c.FirmName, Locale: c.Locale, IdleTimeout: c.IdleTimeout, AbsoluteTimeout: c.SessionLife,
+		Firm: s.Firm, IdleTimeout: c.IdleTimeout, AbsoluteTimeout: c.SessionLife,
 	})
 	s.stopAudit = s.Audit.Keep(s.Log)
 	s.Customers = customer.New(customer.Options{
@@ -268,7 +276,7 @@ func (s *Services) build(tune []Tune) (err error) {
 	})
 	s.Accesses = access.New(access.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Decider: s.Decider, Customers: s.Customers, Accounts: s.Accounts,
-		Courier: s.Courier, Audit: s.Audit, Approvals: s.Approvals, BaseURL: c.BaseURL, Firm: c.FirmName,
+		Courier: s.Courier, Audit: s.Audit, Approvals: s.Approvals, BaseURL: c.BaseURL,
 	})
 	s.Transactions = transaction.New(transaction.Options{
 		DB: s.DB, Now: s.Now, Decider: s.Decider, Audit: s.Audit, Customers: s.Customers, Zone: c.Zone,
@@ -303,7 +311,7 @@ func (s *Services) build(tune []Tune) (err error) {
 		Queue: s.Queue, NoWorker: func() time.Time { return s.Processes.Finding().NoWorker },
 	})
 	s.Summaries = attention.NewSummaries(attention.SummaryOptions{
-		Attention: s.Attention, Accounts: s.Accounts, Courier: s.Courier, Log: s.Log, BaseURL: c.BaseURL, Firm: c.FirmName, Locale: c.Locale,
+		Attention: s.Attention, Accounts: s.Accounts, Courier: s.Courier, Log: s.Log, BaseURL: c.BaseURL, Firm: s.Firm,
 	})
 	return errors.Join(s.Customers.CheckDependents(), s.Courier.Check(), s.Approvals.Check())
 }
@@ -328,6 +336,15 @@ func fingerprints(key secret.Key, c config.Config, mark *logo.Logo, erasures str
 	return heartbeat.Fingerprints(key, values)
 }
 
+// settled says that the firm has set on its page what a setting of the environment would say.
+func (s *Services) settled(setting string) bool {
+	now := s.Firm.Profile()
+	name, known := map[string]ownfirm.Name{
+		heartbeat.FirmName: ownfirm.FirmName, heartbeat.Imprint: ownfirm.ImprintURL, heartbeat.Privacy: ownfirm.PrivacyURL, heartbeat.Contact: ownfirm.ContactLine,
+	}[setting]
+	return known && now.Set(name) || setting == heartbeat.Logo && now.Marked()
+}
+
 // channel is where messages go, without user names and passwords.
 func channel(address string) string {
 	if address == "" {
@@ -340,11 +357,12 @@ func channel(address string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// Follow keeps this process up to date until ctx ends: with the policy in force, the settings of the other processes, and
-// the state of the queue.
+// Follow keeps this process up to date until ctx ends: with the policy in force, what the firm has set, the settings of
+// the other processes, and the state of the queue.
 func (s *Services) Follow(ctx context.Context) {
 	var all sync.WaitGroup
 	all.Go(func() { s.Policies.Follow(ctx) })
+	all.Go(func() { s.Firm.Follow(ctx) })
 	all.Go(func() { s.Processes.Run(ctx) })
 	all.Go(func() { s.Queue.Follow(ctx) })
 	all.Wait()
@@ -424,16 +442,4 @@ func (s *Services) Close() error {
 		errs = append(errs, s.DB.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// firmLinks are the firm's links that are shown below pages and mails.
-func firmLinks(c config.Config) (all []courier.FirmLink) {
-	for _, l := range []courier.FirmLink{
-		{Key: "imprint", Href: c.ImprintURL}, {Key: "privacy", Href: c.PrivacyURL}, {Key: "contact", Text: c.Contact, Href: c.ContactHref()},
-	} {
-		if l.Text != "" || l.Href != "" {
-			all = append(all, l)
-		}
-	}
-	return all
 }

@@ -398,6 +398,21 @@
     setTimeout(() => button.removeAttribute("data-done"), 2000);
   });
 
+  // A ready sentence goes where the cursor stands, without a new page.
+  document.addEventListener("click", (e) => {
+    const button = e.target.closest("button[data-inserts]");
+    if (!button) return;
+    e.preventDefault();
+    const field = document.getElementById(button.dataset.inserts), pick = document.getElementById(button.dataset.from);
+    if (pick.value === "") return pick.focus();
+    const before = field.value.slice(0, field.selectionStart), after = field.value.slice(field.selectionEnd);
+    const text = before && !/\s$/.test(before) ? ` ${pick.value}` : pick.value;
+    field.setRangeText(after && !/^\s/.test(after) ? `${text} ` : text, field.selectionStart, field.selectionEnd, "end");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    pick.value = "";
+    field.focus();
+  });
+
   // The icon in the browser's tab has a dot while something needs attention.
   const tabIcon = $("link[rel=icon]");
   if (tabIcon && $(`#nav a[data-key="a"] .n`)) tabIcon.href = tabIcon.dataset.attention;

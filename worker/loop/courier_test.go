@@ -38,7 +38,7 @@ func newHouse(tb testing.TB, db *store.DB, schedule ...time.Duration) *house {
 	require.NoError(tb, err)
 	h.courier, err = courier.New(courier.Options{
 		DB: db, Now: func() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())) }, Key: key, Log: slog.New(slog.DiscardHandler), Templates: os.DirFS("../../views/mail"),
-		Firm: "Muster GmbH", From: "no-reply@example.org", SMTPURL: h.smtp.URL(), SMSURL: h.gateway.URL(),
+		Letterhead: courier.Letterhead{Firm: "Muster GmbH"}, From: "no-reply@example.org", SMTPURL: h.smtp.URL(), SMSURL: h.gateway.URL(),
 		Schedule: courier.Schedule{SMS: schedule},
 	})
 	require.NoError(tb, err)

@@ -20,6 +20,7 @@ import (
 	"kontor/app/fault"
 	"kontor/app/job"
 	"kontor/app/lang"
+	"kontor/app/preference"
 	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/policies"
@@ -47,6 +48,34 @@ type Firm struct {
 	Jobs      *job.Service
 	Approvals *approval.Service
 	Accounts  *account.Service
+	// Sets is what the firm has set, nil: nothing. A test may change it.
+	Sets account.Firm
+}
+
+// setting is what a firm has set by now.
+type setting struct{ *Firm }
+
+func (s setting) FirmName() string {
+	if s.Sets != nil {
+		return s.Sets.FirmName()
+	}
+	return FirmName
+}
+
+func (s setting) OwnLocale() string {
+	if s.Sets != nil {
+		return s.Sets.OwnLocale()
+	}
+	return lang.English
+}
+
+func (s setting) ShowsSignIn(manages bool) bool { return s.Sets == nil || s.Sets.ShowsSignIn(manages) }
+
+func (s setting) Preferences(roles []policies.Role) preference.Chosen {
+	if s.Sets != nil {
+		return s.Sets.Preferences(roles)
+	}
+	return nil
 }
 
 // FirmName and BaseURL are the firm's name and address in links and messages.
@@ -66,7 +95,7 @@ func NewFirm(tb testing.TB, db *store.DB, at time.Time, change ...func(*courier.
 	f.Must(err)
 	f.Audit = audit.New(db, f.Now)
 	o := courier.Options{
-		DB: db, Now: f.Now, Key: f.Key, Log: slog.New(slog.DiscardHandler), Templates: views.Mail(), Firm: FirmName,
+		DB: db, Now: f.Now, Key: f.Key, Log: slog.New(slog.DiscardHandler), Templates: views.Mail(), Letterhead: courier.Letterhead{Firm: FirmName},
 		From: FirmName + " <no-reply@kanzlei.example>",
 	}
 	for _, set := range change {
@@ -79,7 +108,7 @@ func NewFirm(tb testing.TB, db *store.DB, at time.Time, change ...func(*courier.
 	f.Approvals = approval.New(approval.Options{DB: db, Now: f.Now, Audit: f.Audit, Courier: f.Post})
 	f.Accounts = account.New(account.Options{
 		DB: db, Now: f.Now, Key: f.Key, Decider: f.Decider, Courier: f.Post, Audit: f.Audit, Approvals: f.Approvals,
-		BaseURL: BaseURL, Firm: FirmName, Hashing: Quick,
+		BaseURL: BaseURL, Firm: setting{f}, Hashing: Quick,
 	})
 	return f
 }

@@ -10,6 +10,7 @@ import (
 
 	"kontor/app/internal/web/audit"
 	"kontor/app/internal/web/customerimport"
+	"kontor/app/internal/web/firm"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/operation"
 	"kontor/app/internal/web/transaction"
@@ -20,6 +21,8 @@ const (
 	partsMargin = 64 << 10
 	// uploadTime is how long a file may take to arrive: 64 MB over a line with 2 Mbit/s.
 	uploadTime = 5 * time.Minute
+	// markTime is how long the firm's mark may take to arrive.
+	markTime = time.Minute
 	// knownTime bounds the look at who uploads.
 	knownTime = 5 * time.Second
 )
@@ -36,6 +39,10 @@ func (s *Server) bounds(importMax int64) func(h *fasthttp.RequestHeader) fasthtt
 		case customerimport.Path:
 			if string(h.Method()) == fiber.MethodPost && s.fromFirm(h) {
 				limits.MaxRequestBodySize, limits.ReadTimeout = int(importMax)+partsMargin, uploadTime
+			}
+		case firm.MarkPath:
+			if string(h.Method()) == fiber.MethodPost && s.fromFirm(h) {
+				limits.MaxRequestBodySize, limits.ReadTimeout = firm.MaxMark+partsMargin, markTime
 			}
 		case customerimport.ExportCSV, customerimport.ExportWorkbook, audit.ExportPath,
 			transaction.ExportCSV, transaction.ExportWorkbook:

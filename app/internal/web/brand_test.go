@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"kontor/app/firm"
 	"kontor/app/logo"
 )
 
@@ -39,7 +40,7 @@ func TestLogo(t *testing.T) {
 		"another": {testLogo(t, 368, 52), "Kanzlei Berg", false, [2]int{184, 26}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, func(o *Options) { o.Logo = c.logo })
+			w := newWorld(t, beginning(firm.Start{Mark: c.logo}))
 			end := w.endUser()
 			for what, page := range map[string]answer{
 				"sign-in": w.browser().get("/login"), "registration": w.browser().get("/register/" + w.inviteIn("de", "live@kunde.example")),

@@ -11,6 +11,7 @@ import (
 	"kontor/app/internal/web/customer"
 	"kontor/app/internal/web/customerimport"
 	"kontor/app/internal/web/customerpage"
+	"kontor/app/internal/web/firm"
 	"kontor/app/internal/web/handover"
 	"kontor/app/internal/web/history"
 	"kontor/app/internal/web/kit"
@@ -58,6 +59,7 @@ func (s *Server) compose(o Options) {
 		Queue: o.Queue, Courier: o.Courier, Jobs: o.Jobs, Accounts: o.Accounts, Accesses: o.Accesses, Policies: o.Policies, DB: o.DB, Schema: o.Schema,
 		Processes: o.Processes, Draining: s.serving.draining.Load, Mailbox: o.Mailbox, HookSecret: o.HookSecret,
 	})
+	firms := firm.New(k, o.Firm)
 	s.features = []feature{
 		search.New(k, search.Options{
 			Customers: o.Customers, Accounts: o.Accounts, TransactionPages: transactions,
@@ -65,10 +67,10 @@ func (s *Server) compose(o Options) {
 		}), customerimport.New(k, o.Imports, o.Customers, o.ImportMax), customers, accesses, s.signin, accounts, specialists,
 		registration.New(k, o.Accesses, s.signin), portal.New(k, o.Accesses, o.Transactions), operations, log, transactions,
 		authorisation.New(k, o.Authorisations, heads, accesses, transactions), handover.New(k, o.Handovers, o.Customers),
-		attentions, policies, approvals, views, history.New(k, o.Histories, heads, log), bulk.New(k, o.Bulk),
+		attentions, policies, approvals, views, firms, history.New(k, o.Histories, heads, log), bulk.New(k, o.Bulk),
 	}
 	k.Show(
-		customers.Place(), transactions.Place(), attentions.Place(), approvals.Place(), specialists.Place(), policies.Place(),
+		customers.Place(), transactions.Place(), attentions.Place(), approvals.Place(), specialists.Place(), firms.Place(), policies.Place(),
 		transactions.KindPlace(), operations.QueuePlace(), log.Place(), operations.MailboxPlace(),
 	)
 	k.ShowAgain(customers.TextFields()...)

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kontor/app/access"
-	"kontor/app/courier"
 	"kontor/app/effort"
+	"kontor/app/firm"
 	"kontor/app/lang"
 )
 
@@ -299,29 +299,25 @@ func TestLanguageCookie(t *testing.T) {
 // a setting that is not set. Pages of specialist users show none.
 func TestFirmLinks(t *testing.T) {
 	const hostile = `"><script>alert(1)</script> Zimmer 3 & 4`
-	all := []courier.FirmLink{
-		{Key: "imprint", Href: "https://kanzlei.example/impressum?a=1&b=%22"}, {Key: "privacy", Href: "https://kanzlei.example/datenschutz"},
-		{Key: "contact", Text: "040 1234567", Href: "tel:0401234567"},
-	}
+	all := firm.Start{Imprint: "https://kanzlei.example/impressum?a=1&b=%22", Privacy: "https://kanzlei.example/datenschutz", Contact: "040 1234567"}
 	for name, c := range map[string]struct {
-		links  []courier.FirmLink
+		start  firm.Start
 		says   string
 		leads  []string
 		absent []string
 	}{
-		"all":             {all, "Imprint · Privacy · Contact: 040 1234567", []string{all[0].Href, all[1].Href, all[2].Href}, nil},
-		"none":            {nil, "", nil, []string{"Imprint", "Privacy", "Contact"}},
-		"imprint":         {all[:1], "Imprint", []string{all[0].Href}, []string{"Privacy", "Contact:"}},
-		"text":            {[]courier.FirmLink{{Key: "contact", Text: "Frau Berg, Zimmer 3"}}, "Contact: Frau Berg, Zimmer 3", nil, []string{"Imprint"}},
-		"mail":            {[]courier.FirmLink{{Key: "contact", Text: "a@b.example", Href: "mailto:a@b.example"}}, "Contact: a@b.example", []string{"mailto:a@b.example"}, nil},
-		"hostile":         {[]courier.FirmLink{{Key: "contact", Text: hostile}}, "Contact: " + hostile, nil, []string{"Imprint"}},
-		"hostile address": {[]courier.FirmLink{{Key: "contact", Text: "x", Href: `mailto:"onclick=alert(1)"@b.example`}}, "Contact: x", []string{`mailto:%22onclick=alert%281%29%22@b.example`}, nil},
+		"all":     {all, "Imprint · Privacy · Contact: 040 1234567", []string{all.Imprint, all.Privacy, "tel:0401234567"}, nil},
+		"none":    {firm.Start{}, "", nil, []string{"Imprint", "Privacy", "Contact"}},
+		"imprint": {firm.Start{Imprint: all.Imprint}, "Imprint", []string{all.Imprint}, []string{"Privacy", "Contact:"}},
+		"text":    {firm.Start{Contact: "Frau Berg, Zimmer 3"}, "Contact: Frau Berg, Zimmer 3", nil, []string{"Imprint"}},
+		"mail":    {firm.Start{Contact: "a@b.example"}, "Contact: a@b.example", []string{"mailto:a@b.example"}, nil},
+		"hostile": {firm.Start{Contact: hostile}, "Contact: " + hostile, nil, []string{"Imprint"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !effort.Chosen(t, 3) {
 				return
 			}
-			w := newWorld(t, func(o *Options) { o.FirmLinks = c.links })
+			w := newWorld(t, beginning(c.start))
 			end := w.endUser()
 			end.send("/account", "locale", "en", "name", "Berta Kühn", "username", "berta")
 			deal := w.transaction("Dachschaden")

@@ -62,8 +62,8 @@ func TestMandatoryFieldsAreAskedFor(t *testing.T) {
 		}
 	}
 	want := []string{
-		"code", "comment", "company_name", "confirm", "current_password", "deputy", "email", "email_password", "first_name", "from", "last_name",
-		"login", "name", "name_de", "name_en", "password", "password_repeat", "until", "username",
+		"code", "comment", "company_name", "confirm", "current_password", "day", "deputy", "email", "email_password", "english", "firm_name",
+		"first_name", "from", "german", "holiday_name", "last_name", "login", "name", "name_de", "name_en", "password", "password_repeat", "until", "username",
 	}
 	assert.Equal(t, want, slices.Sorted(maps.Keys(sent)), "mandatory fields")
 }

@@ -20,6 +20,7 @@ import (
 	"kontor/app/access"
 	"kontor/app/audit"
 	"kontor/app/courier"
+	"kontor/app/firm"
 	"kontor/app/internal/web/kit"
 	"kontor/policies"
 	"kontor/policies/policytest"
@@ -191,7 +192,7 @@ func (w *world) rewrite(m courier.Mail) {
 
 // TestMailShowsMark: a mail in the mailbox shows the firm's logo, loaded from this site, and can still do nothing else.
 func TestMailShowsMark(t *testing.T) {
-	w := newWorld(t, func(o *Options) { o.Logo = testLogo(t, 40, 20) })
+	w := newWorld(t, beginning(firm.Start{Mark: testLogo(t, 40, 20)}))
 	mail := w.evilMail()
 	mail.HTML = `<p>Hello<img src="cid:logo-1@kanzlei.example" alt="Kanzlei Berg"></p>`
 	w.rewrite(mail)
@@ -199,7 +200,7 @@ func TestMailShowsMark(t *testing.T) {
 	letter.want(t, http.StatusOK)
 	src, found := letter.doc(t).Find("img").Attr("src")
 	require.True(t, found)
-	assert.True(t, strings.HasPrefix(src, "/static/"), "the mark comes from %q", src)
+	assert.True(t, strings.HasPrefix(src, "/firm/mark/"), "the mark comes from %q", src)
 	w.browser().get(src).want(t, http.StatusOK)
 	assert.Equal(t, "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; sandbox; frame-ancestors 'self'", letter.Header.Get("Content-Security-Policy"), "the letter's page may do")
 }

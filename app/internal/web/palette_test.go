@@ -44,7 +44,7 @@ func paletteOffersWhatOneMay(t *testing.T, db *store.DB) {
 		{"processor", ben, "policies", nil, nil},
 		{"auditor", rita, "add", nil, nil},
 		{"auditor", rita, "log", []string{"Actions"}, []string{"Log"}},
-		{"auditor", rita, "", []string{"Actions"}, append([]string{"Customer overview", "My transactions", "Approvals", "Specialist users", "Policies", "Log"}, always...)},
+		{"auditor", rita, "", []string{"Actions"}, append([]string{"Customer overview", "My transactions", "Approvals", "Specialist users", "Firm", "Policies", "Log"}, always...)},
 	} {
 		a := c.b.get("/palette?q="+url.QueryEscape(c.query), "HX-Request", "true")
 		a.want(t, http.StatusOK)

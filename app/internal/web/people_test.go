@@ -71,6 +71,7 @@ type things struct {
 	imported                                                  uuid.UUID // a file of the admin
 	note                                                      uuid.UUID // of the admin
 	act                                                       uuid.UUID // a bulk act of the admin
+	phrase                                                    uuid.UUID
 }
 
 // furnish makes one of everything: a customer with an open invitation, a running deletion, a colleague, links.
@@ -89,6 +90,8 @@ func (w *world) furnish() things {
 	}
 	x.transaction = w.transaction("Einkommensteuer 2025").ID
 	x.note = w.noted(w.admin, "Ruft gern zurück")
+	must(w.TB, w.firm.AddPhrase(ctx, w.admin, "Um Rückruf gebeten.", "Asked to call back."))
+	x.phrase = w.firm.Profile().Phrases[0].ID
 	if w.processor != uuid.Nil {
 		w.addProcessor(x.transaction, w.processor)
 	}
@@ -213,6 +216,8 @@ func (x things) address(t *testing.T, path string) string {
 	switch {
 	case strings.HasPrefix(path, "/specialists/"):
 		id = x.specialist.String()
+	case strings.HasPrefix(path, "/firm/phrases/"):
+		id = x.phrase.String()
 	case strings.HasPrefix(path, "/transactions/"), strings.HasPrefix(path, "/portal/transactions/"):
 		id = x.transaction.String()
 	case strings.HasPrefix(path, "/mailbox/"):
@@ -228,7 +233,7 @@ func (x things) address(t *testing.T, path string) string {
 	case strings.HasPrefix(path, "/account/email/"):
 		token = x.confirm
 	}
-	path = strings.NewReplacer(":version", "1", ":hid", x.handover.String(), ":did", x.deputy.String(), ":nid", x.note.String(), ":aid", x.access.String(), ":id", id, ":removal", x.access.String(), ":session", strings.Repeat("0", 32), ":token", token, ":queue", "mail", ":key", "contract", ":task", x.task, ":job", x.job.String()).Replace(path)
+	path = strings.NewReplacer(":version", "1", ":file", "0.png", ":hid", x.handover.String(), ":did", x.deputy.String(), ":nid", x.note.String(), ":aid", x.access.String(), ":id", id, ":removal", x.access.String(), ":session", strings.Repeat("0", 32), ":token", token, ":queue", "mail", ":key", "contract", ":task", x.task, ":job", x.job.String()).Replace(path)
 	if path == "/bulk" || path == "/bulk/new" {
 		path += "?act=due&transaction=" + x.transaction.String()
 	}

@@ -7,7 +7,6 @@ package web
 import (
 	"context"
 	"fmt"
-	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/netip"
@@ -31,6 +30,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/customerimport"
 	"kontor/app/fault"
+	"kontor/app/firm"
 	"kontor/app/handover"
 	"kontor/app/history"
 	"kontor/app/internal/web/client"
@@ -39,7 +39,6 @@ import (
 	"kontor/app/internal/web/signin"
 	"kontor/app/internal/web/static"
 	"kontor/app/job"
-	"kontor/app/logo"
 	"kontor/app/policy"
 	"kontor/app/savedview"
 	"kontor/app/secret"
@@ -62,6 +61,7 @@ type Options struct {
 	Attention      *attention.Service
 	Histories      *history.Service
 	Views          *savedview.Service
+	Firm           *firm.Service
 	Approvals      *approval.Service
 	Policies       *policy.Service
 	Courier        *courier.Service
@@ -77,13 +77,8 @@ type Options struct {
 	Key     secret.Key
 	Log     *slog.Logger
 	BaseURL string // the beginning of every link
-	Firm    string
-	// FirmLinks are the firm's own links, shown at the bottom of every page that end users see.
-	FirmLinks []courier.FirmLink
-	Logo      *logo.Logo `optional:"true"` // shown in place of Kontor's logo; nil: none
-	Locale    string     // the default language
-	Zone      *time.Location
-	Mailbox   bool // the built-in mailbox takes e-mails or SMS
+	Zone    *time.Location
+	Mailbox bool // the built-in mailbox takes e-mails or SMS
 	// Undelivered says for which messages the mailbox is the only destination although customers wait for them: all,
 	// email, sms; "" for none. Every page of a specialist user shows a notice about it.
 	Undelivered string
@@ -139,15 +134,6 @@ type Server struct {
 	serving     serving
 }
 
-// linksOf are the firm's links as pages show them.
-func linksOf(firm []courier.FirmLink) []kit.FirmLink {
-	links := make([]kit.FirmLink, len(firm))
-	for i, l := range firm {
-		links[i] = kit.FirmLink{Key: l.Key, Text: l.Text, Href: template.URL(l.Href)}
-	}
-	return links
-}
-
 // New builds the server. It parses all templates and registers all routes.
 func New(o Options) (*Server, error) {
 	if missing := o.missing(); len(missing) > 0 {
@@ -157,7 +143,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("base url: %w", err)
 	}
-	files, err := static.Load(o.Static, o.Logo)
+	files, err := static.Load(o.Static)
 	if err != nil {
 		return nil, err
 	}
@@ -166,9 +152,9 @@ func New(o Options) (*Server, error) {
 		metrics: newMetrics(o.Audit, o.Metrics), metricsOpen: o.MetricsOpen, importMax: o.ImportMax,
 	}
 	s.Kit, err = kit.New(kit.Options{
-		Pages: o.Pages, Locales: o.Locales, Static: files, Logo: static.LogoOf(o.Logo, files),
+		Pages: o.Pages, Locales: o.Locales, Static: files,
 		Decider: o.Decider, Audit: o.Audit, Clients: client.New(o.Proxies, o.Forwarded, o.Log), Key: o.Key, Now: o.Now, Log: o.Log, Accounts: o.Accounts,
-		BaseURL: base, Firm: o.Firm, Links: linksOf(o.FirmLinks), Locale: o.Locale, Zone: o.Zone, Undelivered: o.Undelivered,
+		BaseURL: base, Firm: o.Firm.Profile, Zone: o.Zone, Undelivered: o.Undelivered,
 	})
 	if err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/effort"
+	"kontor/app/firm"
 	"kontor/app/job"
 	"kontor/app/lang"
 )
@@ -163,7 +164,7 @@ func checkPage(t *testing.T, where string, a answer, ids *regexp.Regexp) {
 // runs (S21), nothing is loaded from other sites (S12), every answer has its headers, every text exists, and every field
 // has a label.
 func TestEveryAddress(t *testing.T) {
-	w, x := evilFirm(t, func(o *Options) { o.Firm = evil })
+	w, x := evilFirm(t, beginning(firm.Start{Name: evil, Contact: evil}))
 	ids := textIDs(t)
 	admin := w.signedIn()
 	end := w.endUser()

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -33,6 +34,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/customerimport"
 	"kontor/app/fault"
+	"kontor/app/firm"
 	"kontor/app/handover"
 	"kontor/app/heartbeat"
 	"kontor/app/history"
@@ -62,6 +64,7 @@ type world struct {
 	customers     *customer.Service
 	accesses      *access.Service
 	policyService *policykeeping.Service
+	firm          *firm.Service
 	jobs          *job.Service
 	handovers     *handover.Service
 	notes         *note.Service
@@ -198,7 +201,7 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	})
 	w.accesses = access.New(access.Options{
 		DB: db, Now: f.Now, Key: f.Key, Decider: f.Decider, Accounts: f.Accounts, Courier: f.Post, Audit: f.Audit, Approvals: f.Approvals,
-		Customers: w.customers, BaseURL: baseURL, Firm: accounttest.FirmName,
+		Customers: w.customers, BaseURL: baseURL,
 	})
 	w.transactions = transaction.New(transaction.Options{DB: db, Now: f.Now, Decider: f.Decider, Audit: f.Audit, Customers: w.customers})
 	w.notes = note.New(note.Options{DB: db, Now: f.Now, Audit: f.Audit, Customers: w.customers})
@@ -235,17 +238,20 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 			Offers: w.policyService, Courier: f.Post, Approvals: f.Approvals, Deputies: w.handovers, Queue: w.tasks,
 			NoWorker: func() time.Time { return w.noWorker },
 		}),
-		Pages: views.Pages(), Static: views.Static(), Locales: views.Locales(), BaseURL: baseURL, Firm: accounttest.FirmName,
-		Locale: lang.English, Zone: time.UTC, Mailbox: true, MetricsOpen: true,
+		Pages: views.Pages(), Static: views.Static(), Locales: views.Locales(), BaseURL: baseURL,
+		Zone: time.UTC, Mailbox: true, MetricsOpen: true,
 		Schema: func(context.Context) error { return nil }, Processes: &alone{},
 	}
+	beginning(firm.Start{})(&o)
 	for _, alter := range change {
 		alter(&o)
 	}
+	w.firm, f.Sets = o.Firm, o.Firm
 	var err error
 	w.Server, err = New(o)
 	must(t, err)
 	must(t, w.policyService.Load(f.Ctx))
+	must(t, o.Firm.Load(f.Ctx))
 	must(t, w.policyService.Offer(f.Ctx))
 	_, _, err = f.Accounts.CreateFirst(f.Ctx, adminEmail, "Anna Berg", strong)
 	must(t, err)
@@ -258,6 +264,14 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	must(t, err)
 	w.customer = cu.ID
 	return w
+}
+
+// beginning makes a firm for which the environment says this. Without a name and a language it has those of the tests.
+func beginning(start firm.Start) func(*Options) {
+	start.Name, start.Locale = cmp.Or(start.Name, accounttest.FirmName), cmp.Or(start.Locale, lang.English)
+	return func(o *Options) {
+		o.Firm = firm.New(firm.Options{DB: o.DB, Now: o.Now, Decider: o.Decider, Audit: o.Audit, Log: o.Log, Start: start})
+	}
 }
 
 func must(t testing.TB, err error) {

@@ -56,16 +56,18 @@ func (s *Screens) offer(c *fiber.Ctx, names []preference.Name, sent *kit.Form) c
 	return all
 }
 
-// choose stores what was sent of some preferences. It returns the form for the case that it is wrong.
+// choose stores what was sent of some preferences and does not hold already: so what the firm changes later still reaches
+// people who have left it as it was. It returns the form for the case that it is wrong.
 func (s *Screens) choose(c *fiber.Ctx, names []preference.Name) (*kit.Form, error) {
 	fields := make([]string, len(names))
 	for i, name := range names {
 		fields[i] = string(name)
 	}
 	f := kit.ReadForm(c, fields...)
+	holds := s.Preferences(c)
 	var list []account.Choice
 	for i, name := range names {
-		if value := f.Values[fields[i]]; value != "" {
+		if value := f.Values[fields[i]]; value != "" && value != holds.Get(name) {
 			list = append(list, account.Choice{Name: name, Values: []string{value}})
 		}
 	}

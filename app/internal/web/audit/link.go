@@ -183,8 +183,21 @@ func (o objects) place(e audit.Entry) (string, error) {
 		return o.may(policies.ObjectQueue, policies.Read, "/queues?queue="+url.QueryEscape(queue))
 	case "job":
 		return o.may(policies.ObjectQueue, policies.Read, "/queues")
+	case "firm":
+		return o.may(policies.ObjectFirm, policies.Read, firmPage(e.Action))
 	}
 	return o.customer(e), nil
+}
+
+// firmPage is the page where the firm sets what an entry is about.
+func firmPage(a audit.Action) string {
+	switch {
+	case strings.Contains(string(a), "holiday"):
+		return "/firm/holidays"
+	case strings.Contains(string(a), "phrase"):
+		return "/firm/phrases"
+	}
+	return "/firm"
 }
 
 // may returns an address if the reader has a permission that needs no relation.

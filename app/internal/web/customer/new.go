@@ -1,6 +1,7 @@
 package customer
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -49,7 +50,7 @@ func (s *Screens) newCustomer(c *fiber.Ctx) error {
 	if ok, err := s.mayAdd(c); err != nil || !ok {
 		return kit.OrForbidden(err)
 	}
-	f, err := kit.NewForm(map[string]string{"country": "DE", "locale": s.Text(c).Locale}).Once()
+	f, err := kit.NewForm(map[string]string{"country": "DE", "locale": cmp.Or(s.Firm().NewLocale(), s.Text(c).Locale)}).Once()
 	if err != nil {
 		return err
 	}

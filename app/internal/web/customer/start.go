@@ -30,8 +30,8 @@ func (s *Screens) startOf(c *fiber.Ctx, d overview) (*start, error) {
 		return nil, nil
 	}
 	b := start{Kept: s.mailbox}
-	if s.OwnName() {
-		b.Firm = s.Firm()
+	if s.Firm().Own() {
+		b.Firm = s.Firm().Name()
 	}
 	ok, err := s.Policy.Allows(policies.Request{Roles: s.Caller(c).Roles, Object: policies.ObjectMailbox, Action: policies.Read})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	logged "kontor/app/audit"
+	"kontor/app/firm"
 	"kontor/app/history"
 	"kontor/app/internal/web/audit"
 	"kontor/app/internal/web/customerpage"
@@ -15,12 +16,14 @@ import (
 type page struct {
 	Customer customerpage.Head
 	history.Page
-	Path  string
-	Form  *kit.Form // of a new note
-	Chips []chip
-	Rows  []row
-	Next  string // addresses of the next and the previous page
-	Prev  string
+	Path string
+	Form *kit.Form // of a new note
+	// Phrases are sentences that are ready for a note, in the reader's language.
+	Phrases []string
+	Chips   []chip
+	Rows    []row
+	Next    string // addresses of the next and the previous page
+	Prev    string
 	// Beyond says that the page begins where another one has ended, and has nothing.
 	Beyond bool
 	Empty  kit.Empty
@@ -81,6 +84,9 @@ func (s *Screens) render(c *fiber.Ctx, cu customerpage.Head, f *kit.Form, status
 	}
 	if d.Rows, err = s.rows(c, d); err != nil {
 		return err
+	}
+	for _, p := range s.Firm().PhrasesFor(firm.ForNotes) {
+		d.Phrases = append(d.Phrases, p.In(s.Text(c).Locale))
 	}
 	d.Chips = d.chips()
 	if d.Page.Next != "" {

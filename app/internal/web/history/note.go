@@ -2,6 +2,7 @@ package history
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
@@ -29,6 +30,10 @@ func (s *Screens) writeNote(c *fiber.Ctx) error {
 		return err
 	}
 	f := kit.ReadForm(c, "note")
+	if kit.Posted(c, "insert") != "" { // without script, a ready sentence is put into the note here
+		f.Values["note"] = strings.TrimLeft(strings.TrimRight(f.Values["note"], " \n")+" "+kit.Posted(c, "phrase"), " ")
+		return s.render(c, cu, f, fiber.StatusOK)
+	}
 	if err := s.notes.Write(s.Ctx(c), s.Caller(c), cu.ID, f.Values["note"], f.IdempotencyKey); err != nil {
 		if status, ok := s.Complain(c, f, err); ok {
 			return s.render(c, cu, f, status)

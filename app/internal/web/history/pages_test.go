@@ -29,7 +29,7 @@ func TestPagesRender(t *testing.T) {
 	}
 	form := kit.NewForm(map[string]string{"note": "a", "version": "1"})
 	filled := page{
-		Path: "/customers/x/history", Form: form, Next: "/customers/x/history?after=x", Prev: "/customers/x/history?before=x",
+		Path: "/customers/x/history", Form: form, Phrases: []string{"Bitte <zurückrufen>."}, Next: "/customers/x/history?after=x", Prev: "/customers/x/history?before=x",
 		Page:  history.Page{SeesDeliveries: true, SeesNotes: true, MayWrite: true},
 		Chips: []chip{{"history.all", "/customers/x/history", true}, {"history.notes", "/customers/x/history?sort=notes", false}},
 		Rows: []row{

@@ -12,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/audit"
+	"kontor/app/firm"
 	"kontor/app/internal/web/client"
 	"kontor/app/internal/web/static"
 	"kontor/app/internal/web/text"
@@ -25,7 +26,6 @@ import (
 type Options struct {
 	Pages, Locales fs.FS // of package views
 	Static         *static.Files
-	Logo           *static.Logo // shown in place of Kontor's logo; nil: none
 
 	Decider *policies.Decider
 	Audit   *audit.Log
@@ -36,12 +36,9 @@ type Options struct {
 	// Accounts keeps what people choose for themselves.
 	Accounts Chooser
 
-	BaseURL *url.URL // the beginning of every link
-	Firm    string
-	// Links are the firm's own links, shown at the bottom of every page that end users see.
-	Links  []FirmLink
-	Locale string // the default language
-	Zone   *time.Location
+	BaseURL *url.URL             // the beginning of every link
+	Firm    func() *firm.Profile // what the firm has set, now
+	Zone    *time.Location
 	// Undelivered says for which messages the mailbox is the only destination although customers wait for them: all,
 	// email, sms; "" for none. Every page of a specialist user shows a notice about it.
 	Undelivered string
@@ -56,7 +53,6 @@ type Kit struct {
 	Zone   *time.Location
 	Key    secret.Key
 	Audit  *audit.Log
-	Logo   *static.Logo
 
 	clients     *client.Resolver
 	accounts    Chooser
@@ -65,18 +61,16 @@ type Kit struct {
 	textFields  []TextField
 	baseURL     string
 	origin      string // scheme and host of BaseURL
-	firm        string
-	links       []FirmLink
-	locale      string
+	firm        func() *firm.Profile
 	undelivered string
 }
 
 // New makes a Kit and parses all templates in each language.
 func New(o Options) (*Kit, error) {
 	k := &Kit{
-		Now: o.Now, Log: o.Log, Policy: o.Decider, Zone: o.Zone, Key: o.Key, Audit: o.Audit, Logo: o.Logo, Secure: o.BaseURL.Scheme == "https",
+		Now: o.Now, Log: o.Log, Policy: o.Decider, Zone: o.Zone, Key: o.Key, Audit: o.Audit, Secure: o.BaseURL.Scheme == "https",
 		clients: o.Clients, accounts: o.Accounts, baseURL: strings.TrimRight(o.BaseURL.String(), "/"),
-		origin: o.BaseURL.Scheme + "://" + o.BaseURL.Host, firm: o.Firm, links: o.Links, locale: o.Locale,
+		origin: o.BaseURL.Scheme + "://" + o.BaseURL.Host, firm: o.Firm,
 		undelivered: o.Undelivered, templates: map[string]*templates{}, textFields: textFields,
 	}
 	for _, locale := range lang.All {
@@ -91,14 +85,11 @@ func New(o Options) (*Kit, error) {
 	return k, nil
 }
 
-// Firm is the firm's name.
-func (k *Kit) Firm() string { return k.firm }
+// Firm is what the firm has set about itself.
+func (k *Kit) Firm() *firm.Profile { return k.firm() }
 
-// OwnName says whether the firm has set a name of its own.
-func (k *Kit) OwnName() bool { return k.firm != defaultFirm }
-
-// defaultFirm is the default of FIRM_NAME.
-const defaultFirm = "Kontor"
+// locale is the language where nobody has chosen one.
+func (k *Kit) locale() string { return k.firm().Settings[firm.OwnLocale] }
 
 // Show sets the entries of the navigation in their order. It must be called once, before the first request.
 func (k *Kit) Show(places ...Place) { k.places = places }

@@ -1,7 +1,6 @@
 package kit
 
 import (
-	"html/template"
 	"net/url"
 	"strconv"
 	"strings"
@@ -53,7 +52,7 @@ func (k *Kit) pickLanguage(c *fiber.Ctx, fallback string) string {
 		return chosen
 	}
 	if k.templates[fallback] == nil {
-		fallback = k.locale
+		fallback = k.locale()
 	}
 	return acceptedLocale(c.Get(fiber.HeaderAcceptLanguage), fallback)
 }
@@ -93,14 +92,6 @@ func (k *Kit) languages(c *fiber.Ctx) (all []languageChoice) {
 		})
 	}
 	return all
-}
-
-// FirmLink is one of the firm's links, for a template. Href was checked when the settings were read. It is a template.URL
-// because html/template does not accept the scheme tel.
-type FirmLink struct {
-	Key  string // imprint, privacy or contact
-	Text string // of the contact, "" for the others
-	Href template.URL
 }
 
 // acceptedLocale reads Accept-Language. It returns the one of our languages that the browser prefers, or fallback if the

@@ -14,11 +14,11 @@ type Chooser interface {
 	Choose(ctx context.Context, c account.Caller, choices ...account.Choice) error
 }
 
-// Preferences returns what the person has chosen. It was read with the session, so asking costs nothing. Where nobody is
-// signed in, every preference has its default.
+// Preferences returns what holds for the person: what they have chosen, else what the firm has chosen for their roles. It
+// was read with the session, so asking costs nothing. Where nobody is signed in, every preference has its default.
 func (k *Kit) Preferences(c *fiber.Ctx) preference.Chosen {
 	if p := Signed(c); p != nil {
-		return p.Account.Chosen
+		return p.Account.Chosen.Or(k.firm().Preferences(p.Account.Roles))
 	}
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/fault"
-	"kontor/app/internal/web/static"
 	"kontor/app/internal/web/text"
 	"kontor/app/store"
 	"kontor/policies"
@@ -28,6 +27,7 @@ type View struct {
 	Title        string  // already in the person's language
 	Nav          string  // id of the current entry of the navigation
 	SingleColumn bool    // one column for end users and sign-in, without navigation
+	Strangers    bool    // anybody may open it: of the firm it shows only what the firm wants strangers to see
 	Search       *Search // the search field of the frame if it fills a list on this page; nil: its results appear below it
 	Wide         bool    // a page with one column that shows more than a form
 	Status       int     // 200 when 0
@@ -38,7 +38,8 @@ type View struct {
 type Frame struct {
 	Title        string
 	Firm         string
-	Logo         *static.Logo // nil: Kontor's logo
+	Logo         *Mark  // nil: Kontor's mark
+	Hint         string // what the firm says to people who want to sign in
 	Locale       string
 	CSRF         string
 	Signed       *account.Signed
@@ -72,9 +73,10 @@ func (k *Kit) Render(c *fiber.Ctx, v View) error {
 	t := k.Text(c)
 	pages := k.templates[t.Locale]
 	f := &Frame{
-		Title: v.Title, Firm: k.firm, Logo: k.Logo, Locale: t.Locale, CSRF: k.csrfToken(c), Signed: Signed(c), SingleColumn: v.SingleColumn, Wide: v.Wide, D: v.Data,
+		Title: v.Title, Locale: t.Locale, CSRF: k.csrfToken(c), Signed: Signed(c), SingleColumn: v.SingleColumn, Wide: v.Wide, D: v.Data,
 	}
 	f.Search = v.Search
+	f.letterhead(k.firm(), v)
 	f.look(k.Preferences(c))
 	f.Shortcuts = f.Signed != nil && f.Signed.Account.Shortcuts
 	if v.Status != 0 {
@@ -89,7 +91,7 @@ func (k *Kit) Render(c *fiber.Ctx, v View) error {
 		f.Held = k.Sentence(c, h)
 	}
 	if v.SingleColumn {
-		f.Languages, f.Links = k.languages(c), k.links
+		f.Languages = k.languages(c)
 	}
 	if !v.SingleColumn {
 		if err := k.navigation(c, f, v.Nav); err != nil {
@@ -278,7 +280,7 @@ func (k *Kit) Text(c *fiber.Ctx) *text.Texts {
 		locale = p.Account.Locale
 	}
 	if k.templates[locale] == nil {
-		locale = k.pickLanguage(c, k.locale)
+		locale = k.pickLanguage(c, k.locale())
 	}
 	t := k.templates[locale].Texts
 	c.Locals(textKey, t)

@@ -81,8 +81,8 @@ func (s *Screens) mailHTML(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderXFrameOptions, "SAMEORIGIN")
 	c.Type("html", "utf-8")
 	mark := ""
-	if s.Logo != nil {
-		mark = s.Logo.Address
+	if m := kit.MarkOf(s.Firm().Mark); m != nil {
+		mark = m.Address
 	}
 	return c.SendString(mails[i].Page(mark))
 }

@@ -53,7 +53,7 @@ func (s *Screens) renderSignIn(c *fiber.Ctx, f *kit.Form, status int) error {
 	if status != fiber.StatusOK {
 		title = s.ErrorTitle(c, title)
 	}
-	return s.Render(c, kit.View{Page: "signin/login", Title: title, SingleColumn: true, Status: status, Data: f})
+	return s.Render(c, kit.View{Page: "signin/login", Title: title, SingleColumn: true, Strangers: true, Status: status, Data: f})
 }
 
 // doSignIn gives the browser a new session and ends the one that it had before. A person who has signed in already, in
@@ -173,7 +173,7 @@ func (s *Screens) renderForgotten(c *fiber.Ctx, f *kit.Form, sent bool, status i
 	if status != fiber.StatusOK {
 		title = s.ErrorTitle(c, title)
 	}
-	return s.Render(c, kit.View{Page: "signin/forgotten", Title: title, SingleColumn: true, Status: status, Data: forgotten{f, sent}})
+	return s.Render(c, kit.View{Page: "signin/forgotten", Title: title, SingleColumn: true, Strangers: true, Status: status, Data: forgotten{f, sent}})
 }
 
 // doForgotten gives the same answer whether such an account exists or not.

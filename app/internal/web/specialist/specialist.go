@@ -193,7 +193,8 @@ func (s *Screens) newSpecialist(c *fiber.Ctx) error {
 	if !manage {
 		return policies.ErrForbidden
 	}
-	return s.renderSpecialist(c, specialistForm{New: true, Form: kit.NewForm(map[string]string{kit.RoleField + string(policies.Specialist): kit.On})}, fiber.StatusOK)
+	f := kit.NewForm(map[string]string{kit.RoleField + string(policies.Specialist): kit.On, "locale": s.Firm().NewLocale()})
+	return s.renderSpecialist(c, specialistForm{New: true, Form: f}, fiber.StatusOK)
 }
 
 // readSpecialist reads the form. Each role is a separate field, so that changes of two people to different roles can be

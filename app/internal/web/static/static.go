@@ -1,4 +1,4 @@
-// Package static serves the embedded files (stylesheet, script, icons) and the firm's logo.
+// Package static serves the embedded files: stylesheet, script, icons.
 package static
 
 import (
@@ -16,8 +16,6 @@ import (
 
 	"github.com/andybalholm/brotli"
 	"github.com/gofiber/fiber/v2"
-
-	"kontor/app/logo"
 )
 
 // Files serves the embedded files. Their addresses contain a hash over all files. So browsers can cache them for a year
@@ -30,14 +28,14 @@ type Files struct {
 type staticFile struct {
 	mime   string
 	plain  []byte
-	packed func() packed // nil for files that are compressed already
+	packed func() packed
 }
 
 // packed is a file in its compressed encodings.
 type packed struct{ gz, br []byte }
 
-// Load reads the files of fsys, and the firm's logo if there is one.
-func Load(fsys fs.FS, own *logo.Logo) (*Files, error) {
+// Load reads the files of fsys.
+func Load(fsys fs.FS) (*Files, error) {
 	s := &Files{files: map[string]*staticFile{}}
 	sum := sha256.New()
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
@@ -59,10 +57,6 @@ func Load(fsys fs.FS, own *logo.Logo) (*Files, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("static files: %w", err)
-	}
-	if own != nil {
-		_, _ = fmt.Fprintf(sum, "%s %s\n", own.Name, own.Hash)
-		s.files[logoFile(own)] = &staticFile{mime: own.Type, plain: own.Data}
 	}
 	s.base = "/static/" + hex.EncodeToString(sum.Sum(nil))[:12] + "/"
 	return s, nil
@@ -96,9 +90,6 @@ func (s *Files) Serve(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderContentType, f.mime)
 	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
 	c.Vary(fiber.HeaderAcceptEncoding)
-	if f.packed == nil {
-		return c.Send(f.plain)
-	}
 	switch header := c.Get(fiber.HeaderAcceptEncoding); {
 	case accepts(header, "br"):
 		c.Set(fiber.HeaderContentEncoding, "br")

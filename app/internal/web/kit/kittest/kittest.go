@@ -17,6 +17,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/account"
+	"kontor/app/firm"
 	"kontor/app/internal/web/client"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/static"
@@ -29,7 +30,7 @@ import (
 // New makes a kit with Kontor's pages and texts, and without services.
 func New(t testing.TB) *kit.Kit {
 	t.Helper()
-	files, err := static.Load(views.Static(), nil)
+	files, err := static.Load(views.Static())
 	must(t, err)
 	key, err := secret.NewKey([]byte(strings.Repeat("k", 32)))
 	must(t, err)
@@ -38,7 +39,7 @@ func New(t testing.TB) *kit.Kit {
 	k, err := kit.New(kit.Options{
 		Pages: views.Pages(), Locales: views.Locales(), Static: files, Decider: policy, Key: key, Now: time.Now,
 		Log: slog.New(slog.DiscardHandler), Clients: client.New(nil, false, slog.New(slog.DiscardHandler)),
-		BaseURL: &url.URL{Scheme: "https", Host: "kontor.example"}, Firm: "Kanzlei", Locale: lang.English, Zone: time.UTC,
+		BaseURL: &url.URL{Scheme: "https", Host: "kontor.example"}, Firm: firm.New(firm.Options{Start: firm.Start{Name: "Kanzlei", Locale: lang.English}}).Profile, Zone: time.UTC,
 	})
 	must(t, err)
 	return k
