@@ -310,10 +310,9 @@ func (s *Service) AddHoliday(ctx context.Context, c account.Caller, day, name st
 	})
 }
 
-// AddPublicHolidays adds the public holidays of a federal state in the this year and the next that are not there yet, with
-// their names in the caller's language. It returns how many it has added. Errors: Invalid at state ("required",
-// "holiday.too_many");
-// policies.ErrForbidden.
+// AddPublicHolidays adds the public holidays of a federal state in this year and the next that are not there yet, with their
+// names in the caller's language. It returns how many it has added. Errors: Invalid at state ("required",
+// "holiday.too_many"); policies.ErrForbidden.
 func (s *Service) AddPublicHolidays(ctx context.Context, c account.Caller, state State) (added int, err error) {
 	if err := s.require(c, policies.Manage); err != nil {
 		return 0, err

@@ -20,7 +20,7 @@ func New(k *kit.Kit, f *firm.Service) *Screens { return &Screens{k, f} }
 
 // Place is the navigation entry of this feature.
 func (s *Screens) Place() kit.Place {
-	return kit.Place{ID: "firm", Href: Path, Icon: "building-2", May: s.Allowed(policies.ObjectFirm, "", policies.Read)}
+	return kit.Place{ID: "firm", Key: "f", Href: Path, Icon: "building-2", May: s.Allowed(policies.ObjectFirm, "", policies.Read)}
 }
 
 // Routes are the addresses of these pages.
