@@ -125,7 +125,15 @@ type Draft struct {
 	Data           Data
 	IdempotencyKey string // the form's once-only key (a UUID); a second Add with it returns the customer of the first
 	Access         *FirstAccess
-	valid          *Data // what Valid has validated
+	valid          *Data     // what Valid has validated
+	prepared       *prepared // what Prepared has computed
+}
+
+// prepared has the texts of a draft with these data.
+type prepared struct {
+	data    Data
+	contact Contact
+	texts   texts
 }
 
 // Valid returns the draft with its data as Validate normalises them, and Validate's error. Add does not validate them
@@ -136,6 +144,27 @@ func (d Draft) Valid() (Draft, error) {
 		d.valid = &data
 	}
 	return d, err
+}
+
+// Prepared returns the draft with the texts by which its customer is found. AddAll computes them inside the tx otherwise.
+func (d Draft) Prepared() Draft {
+	if d.Access != nil {
+		d.prepared = &prepared{data: d.Data, contact: d.Access.Contact}
+		d.prepared.texts = textsOf(d.Type, d.Data, []Contact{d.Access.Contact})
+	}
+	return d
+}
+
+// texts returns the texts of a draft with data that are valid.
+func (d Draft) texts(data Data) texts {
+	if p := d.prepared; p != nil && p.data == data && d.Access != nil && p.contact == d.Access.Contact {
+		return p.texts
+	}
+	var contacts []Contact
+	if d.Access != nil {
+		contacts = []Contact{d.Access.Contact}
+	}
+	return textsOf(d.Type, data, contacts)
 }
 
 // FirstAccess says which access is added together with a customer, so that all that is derived from it is written with the

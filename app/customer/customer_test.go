@@ -365,7 +365,7 @@ func FuzzQuery(f *testing.F) {
 		}
 		// The name as it is recorded is found, by this function and by the index.
 		d := Data{FirstName: first, LastName: last}
-		text := searchText(Person, 10001, d, nil)
+		text, _ := textsOf(Person, d, nil).numbered(10001)
 		own, ok := parseQuery(last + " " + first)
 		if ok && own.number == 0 && utf8.RuneCountInString(last+" "+first) <= maxRunes {
 			for _, n := range own.Needles {

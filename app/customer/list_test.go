@@ -40,7 +40,7 @@ func (m model) words() (named, other []string) {
 	if m.status == NoAccesses {
 		contacts = nil
 	}
-	search, details := texts(m.Type, m.Number, m.Data, contacts)
+	search, details := textsOf(m.Type, m.Data, contacts).numbered(m.Number)
 	return strings.Fields(search), strings.Fields(details)
 }
 

@@ -50,15 +50,6 @@ const cursorVersion = 3
 // maxRunes is the maximum length of a query; further characters are ignored.
 const maxRunes = 100
 
-// searchText is the main text in which a customer is searched.
-func searchText(t Type, number int64, d Data, emails []string) string {
-	parts := []string{d.LastName, d.FirstName, d.City, strings.ReplaceAll(Label(number), "-", "")}
-	if t == Company {
-		parts = append([]string{d.CompanyName}, parts...)
-	}
-	return store.SearchText(append(parts, emails...)...)
-}
-
 // Derived holds the columns of a customer's row that are computed from its data, for code that writes rows in bulk.
 type Derived struct {
 	NameSort, CitySort, Search, Details, Identity string
@@ -68,7 +59,7 @@ type Derived struct {
 
 // Derive computes these columns from a customer's data and accesses.
 func Derive(t Type, number int64, d Data, accesses ...Contact) Derived {
-	search, details := texts(t, number, d, accesses)
+	search, details := textsOf(t, d, accesses).numbered(number)
 	return Derived{
 		NameSort: sortName(t, d), CitySort: citySort(d.City), Search: search, Details: details, Identity: identity(t, d),
 		Trigrams: trigramText(search, details), Words: vocabulary(search, details),
@@ -83,13 +74,29 @@ func trigramText(search, details string) string {
 
 var firstDigit = regexp.MustCompile(`  (\d)`)
 
-// texts returns the two texts in which a customer is searched: the search text, which is also read while walking a
-// list, and the details.
-func texts(t Type, number int64, d Data, accesses []Contact) (search, details string) {
+// texts are the two texts in which a customer is searched: the search text, which is also read while walking a list, and
+// the details. They are still without the customer's number, which is known only inside the tx.
+type texts struct {
+	before, after string // the parts of the search text before and after the number
+	details       string
+}
+
+func textsOf(t Type, d Data, accesses []Contact) (x texts) {
+	names := []string{d.LastName, d.FirstName, d.City}
+	if t == Company {
+		names = append([]string{d.CompanyName}, names...)
+	}
 	emails := make([]string, len(accesses))
 	for i, a := range accesses {
 		emails[i] = a.Email
 	}
-	search = searchText(t, number, d, emails)
-	return search, detailText(search, t, d, accesses)
+	x.before, x.after = strings.TrimRight(store.SearchText(names...), " "), strings.TrimRight(store.SearchText(emails...), " ")
+	x.details = detailText(x.before+x.after, t, d, accesses)
+	return x
+}
+
+// numbered returns the texts of the customer with a number.
+func (x texts) numbered(number int64) (search, details string) {
+	word := store.SearchText(strings.ReplaceAll(Label(number), "-", ""))
+	return x.before + word + x.after, strings.TrimRight(strings.Replace(x.details+" ", word+" ", " ", 1), " ")
 }

@@ -355,6 +355,47 @@ func TestVocabulary(t *testing.T) {
 	})
 }
 
+// TestPrepared: a customer gets the same texts, whether they were prepared before the tx or not; and never those of data that
+// a draft had when it was prepared and has no more. A word that is also the customer's number stands in its texts once.
+func TestPrepared(t *testing.T) {
+	anna := Contact{FirstName: "Anna", LastName: "Beispiel-Muster", Email: "anna@beispiel.example", Mobile: "+491713920000"}
+	for _, c := range []struct {
+		kind   Type
+		data   Data
+		number int64
+		search string
+	}{
+		{Person, Data{LastName: "Ende", FirstName: "Eva", City: "Köln"}, 10001, " ende eva koln k10001 anna beispiel example"},
+		{Company, Data{CompanyName: "K-10001 GmbH", RegisterNumber: "K10001", Phone: "+49711123456"}, 10001, " k 10001 gmbh k10001 anna beispiel example"},
+		{Company, Data{RegisterNumber: "K10001 B", Street: "Hof 5"}, 10001, " k10001 anna beispiel example"},
+		{Company, Data{RegisterNumber: "K100017"}, 10001, " k10001 anna beispiel example"},
+		{Person, Data{}, 1, " k00001 anna beispiel example"},
+	} {
+		draft := Draft{Type: c.kind, Data: c.data, Access: &FirstAccess{Contact: anna}}
+		search, details := draft.texts(c.data).numbered(c.number)
+		assert.Equal(t, c.search, search)
+		words := strings.Fields(search + details)
+		slices.Sort(words)
+		assert.Equal(t, slices.Compact(slices.Clone(words)), words, "%q %q", search, details)
+
+		preparedSearch, preparedDetails := draft.Prepared().texts(c.data).numbered(c.number)
+		assert.Equal(t, []string{search, details}, []string{preparedSearch, preparedDetails})
+
+		changed := draft.Prepared()
+		changed.Data.City = "Neustadt"
+		_, details = changed.texts(changed.Data).numbered(c.number)
+		search, _ = changed.texts(changed.Data).numbered(c.number)
+		assert.Contains(t, search+details, "neustadt", "the city has changed since")
+		changed = draft.Prepared()
+		changed.Access = &FirstAccess{Contact: Contact{Email: "otto@neu.example"}}
+		search, _ = changed.texts(changed.Data).numbered(c.number)
+		assert.NotContains(t, search, "anna", "the access has changed since")
+		changed.Access = nil
+		search, _ = changed.texts(changed.Data).numbered(c.number)
+		assert.NotContains(t, search, "anna", "there is no access any more")
+	}
+}
+
 // TestContinueDetails: customers that were recorded earlier are found by their details after the worker has run, and
 // until then by their search text.
 func TestContinueDetails(t *testing.T) {
@@ -418,7 +459,7 @@ func FuzzDetails(f *testing.F) {
 	f.Add("0", "0", "0", "0", "00 0 0 A 0 0 0 A 0", "0") // words again and again
 	f.Fuzz(func(t *testing.T, street, postal, phone, vat, register, country string) {
 		d, _ := validate(Company, Data{Street: street, PostalCode: postal, Phone: phone, VATID: vat, RegisterNumber: register, Country: country}, testNow)
-		search, details := texts(Company, 10001, d, nil)
+		search, details := textsOf(Company, d, nil).numbered(10001)
 		if details != "" && (details[0] != ' ' || strings.Contains(details, "  ") || strings.HasSuffix(details, " ")) {
 			t.Fatalf("%q", details)
 		}

@@ -319,6 +319,7 @@ func (s *Service) AddAll(
 type addition struct {
 	record
 	access *FirstAccess
+	texts  texts
 }
 
 // addition checks a draft, and that the caller may add it.
@@ -338,7 +339,7 @@ func (s *Service) addition(c account.Caller, d Draft) (addition, error) {
 	if err != nil {
 		return addition{}, err
 	}
-	r := addition{record: record{Type: d.Type, Version: 1}, access: d.Access}
+	r := addition{record: record{Type: d.Type, Version: 1}, access: d.Access, texts: d.texts(data)}
 	r.set(data)
 	return r, nil
 }
@@ -374,16 +375,17 @@ func (s *Service) enter(ctx context.Context, tx bun.Tx, c account.Caller, list [
 	if err != nil {
 		return nil, err
 	}
-	records, accesses := make([]record, len(list)), make([][]accessState, len(list))
+	records := make([]record, len(list))
 	for i, a := range list {
 		r := a.record
 		if r.ID, err = uuid.NewV7(); err != nil {
 			return nil, err
 		}
 		r.CreatedAt, r.UpdatedAt, r.CreatedBy = now, now, store.NullID(c.ID)
-		records[i], accesses[i] = r, a.access.states(now)
+		s.sumUp(&r, a.access.states(now), administrators)
+		records[i] = r
 	}
-	if err := s.insert(ctx, tx, records, accesses, administrators); err != nil {
+	if err := s.insert(ctx, tx, records, list); err != nil {
 		return nil, err
 	}
 	added, entries := make([]Customer, len(records)), make([]audit.Record, len(records))
@@ -503,8 +505,18 @@ func (s *Service) derive(r *record, accesses []accessState, administrators int) 
 	for i, a := range accesses {
 		contacts[i] = a.contact()
 	}
+	r.setTexts(textsOf(r.Type, r.Data, contacts))
+	s.sumUp(r, accesses, administrators)
+}
+
+// setTexts sets the texts in which a customer with a number is searched.
+func (r *record) setTexts(x texts) {
 	r.Details.Valid = true
-	r.Search, r.Details.String = texts(r.Type, r.Number, r.Data, contacts)
+	r.Search, r.Details.String = x.numbered(r.Number)
+}
+
+// sumUp computes the summary of a customer's accesses, and from when on it needs attention.
+func (s *Service) sumUp(r *record, accesses []accessState, administrators int) {
 	r.accessColumns = sumUp(accesses)
 	r.needs = needsOf(accesses, administrators, r.needs, s.now(), s.reminder)
 }

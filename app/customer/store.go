@@ -167,9 +167,8 @@ func (s *Service) submitted(ctx context.Context, db bun.IDB, submission string) 
 	return id, err == nil, err
 }
 
-// insert gives customers the next numbers and writes them with what is derived from the accesses of each and the
-// administrators that are added in the same tx.
-func (s *Service) insert(ctx context.Context, tx bun.IDB, records []record, accesses [][]accessState, administrators int) error {
+// insert gives the records of additions the next numbers, and writes them with their texts.
+func (s *Service) insert(ctx context.Context, tx bun.IDB, records []record, list []addition) error {
 	numbers, err := Counter.Take(ctx, tx, len(records))
 	if err != nil {
 		return err
@@ -177,7 +176,7 @@ func (s *Service) insert(ctx context.Context, tx bun.IDB, records []record, acce
 	var words []string
 	for i := range records {
 		records[i].Number = numbers[i]
-		s.derive(&records[i], accesses[i], administrators)
+		records[i].setTexts(list[i].texts)
 		words = append(words, records[i].vocabulary()...)
 	}
 	if err := store.InsertAll(ctx, tx, records); err != nil {

@@ -123,8 +123,12 @@ func (s *Service) readChunk(ctx context.Context, c account.Caller, r record, num
 		return ready{err: err}
 	}
 	for i := range next.list {
-		if i < len(marks) && marks[i].Verdict == Repeated && next.list[i].Verdict == Good {
-			next.list[i].Mark = marks[i]
+		j := &next.list[i]
+		if i < len(marks) && marks[i].Verdict == Repeated && j.Verdict == Good {
+			j.Mark = marks[i]
+		}
+		if j.Verdict == Good {
+			j.newcomer.Draft = j.newcomer.Draft.Prepared()
 		}
 	}
 	return next

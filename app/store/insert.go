@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"runtime"
 	"slices"
 
 	"github.com/uptrace/bun"
@@ -14,6 +15,7 @@ func InsertAll[T any](ctx context.Context, tx bun.IDB, rows []T) error {
 		if _, err := tx.NewInsert().Model(&some).Returning("NULL").Exec(ctx); err != nil {
 			return err
 		}
+		runtime.Gosched() // a request that waits for a processor goes first
 	}
 	return nil
 }

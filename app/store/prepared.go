@@ -241,10 +241,12 @@ type statement struct {
 	dropped bool // it is no longer kept: whoever reads its rows closes it
 }
 
-// Limits of what a connection keeps: its last statements, but none of great length, such as an insert of many rows.
+// Limits of what a connection keeps: its last statements, but none whose text is long without its values, such as an
+// insert of many rows. In a longer query values are not looked for.
 const (
 	mostKept    = 96
 	longestKept = 8 << 10
+	longestRead = 1 << 20
 )
 
 func newSQLiteConn(conn driver.Conn) (*sqliteConn, error) {
@@ -272,11 +274,11 @@ var keepable = regexp.MustCompile(`^(?:EXPLAIN QUERY PLAN )?(?:SELECT|WITH|INSER
 // split returns the text of a statement with its values apart. keep=false for one that can't be kept, whose values stay in
 // its text: it is too long, has values of database/sql, may be several statements, or is neither a query nor a change.
 func split(query string, args []driver.NamedValue) (text string, values []driver.NamedValue, keep bool) {
-	if len(args) > 0 || len(query) > longestKept || !keepable.MatchString(query) {
+	if len(args) > 0 || len(query) > longestRead || !keepable.MatchString(query) {
 		return plain(query), args, false
 	}
 	text, values = lift(query, questionMark)
-	if strings.IndexByte(text, ';') >= 0 {
+	if len(text) > longestKept || strings.IndexByte(text, ';') >= 0 {
 		return plain(query), nil, false
 	}
 	return text, values, true

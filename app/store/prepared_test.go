@@ -41,6 +41,7 @@ func TestBind(t *testing.T) {
 // TestSplit: what stays in the text of a statement, and what is bound to it.
 func TestSplit(t *testing.T) {
 	db := storetest.SQLite(t)
+	long, more := strings.Repeat("long ", 10_000), strings.Repeat(", 1", 10_000) // a value is not kept with a statement, its text is
 	for _, c := range []struct{ query, text, values string }{
 		{db.NewRaw(`SELECT 1 WHERE a = ? AND b = ? AND c = 'it''s'`, "x'y", 7).String(), `SELECT 1 WHERE a = ? AND b = 7 AND c = 'it''s'`, "[x'y]"},
 		{db.NewRaw(`SELECT ? WHERE n = ?`, nil, store.Bind(7)).String(), `SELECT NULL WHERE n = ?`, "[7]"},
@@ -54,6 +55,8 @@ func TestSplit(t *testing.T) {
 		{db.NewRaw(`SELECT ?; SELECT ?`, "a", "b").String(), `SELECT 'a'; SELECT 'b'`, "[]"},
 		{db.NewRaw(`SELECT ?`, "a; b").String(), `SELECT ?`, "[a; b]"},
 		{db.NewRaw(`SELECT ? /* ? */`, "\x02'a'\x03", 1).String(), `SELECT ? /* 1 */`, "[\x02'a'\x03]"},
+		{db.NewRaw(`INSERT INTO a (b, n) VALUES (?, ?)`, long, 5).String(), `INSERT INTO a (b, n) VALUES (?, ?)`, "[" + long + " 5]"},
+		{db.NewRaw(`SELECT ?, 1`+more, "a").String(), `SELECT 'a', 1` + more, "[]"},
 		{db.NewRaw(`SELECT "\x02", 'a\x02b', ?`, "x").String(), `SELECT "\x02", 'a\x02b', ?`, "[x]"},
 	} {
 		text, values := store.Split(c.query)
