@@ -236,7 +236,7 @@
       throughRows(1);
       return document.activeElement !== from;
     }
-    const links = [...document.querySelectorAll("#found a")];
+    const links = [...document.querySelectorAll("#found .hits a")];
     if (!links.length || !inFind(from)) return false;
     const to = links.indexOf(from) + (down ? 1 : -1);
     (links[Math.min(to, links.length - 1)] ?? $("#q")).focus();
