@@ -101,6 +101,12 @@ func TestBrowserAuthorisations(t *testing.T) {
 		b.waitText("Selected: 1 administrator")
 		b.press("Remove authorisation")
 		b.waitText("Ben Büro's authorisation has been removed")
+		b.run(chromedp.KeyEvent("z")) // takes it back
+		b.waitText("what was removed is back")
+		b.run(chromedp.Click(box, chromedp.ByQuery))
+		b.waitText("Selected: 1 administrator")
+		b.press("Remove authorisation")
+		b.waitText("Ben Büro's authorisation has been removed")
 		b.waitFor("B is gone from the group", `!document.querySelector("[aria-labelledby=g-administrators]").innerText.includes("Ben Büro")`)
 		b.picture("authorisations-removed", width, "light")
 		var path string

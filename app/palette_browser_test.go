@@ -129,10 +129,15 @@ func TestBrowserKeys(t *testing.T) {
 	b.focused("the first hit", row("0"))
 	b.run(chromedp.KeyEvent(kb.Enter))
 	b.waitFor("the customer", `location.pathname.endsWith("/data")`)
-	b.press("Authorisations")
-	b.waitFor("the groups", `document.querySelector("input.tickable") !== null`)
+	b.eval(`document.activeElement.blur()`, nil)
+	b.run(chromedp.KeyEvent("9"), chromedp.KeyEvent("a"), chromedp.KeyEvent("z")) // there is no ninth tab, no selection and nothing to undo
+	b.run(chromedp.KeyEvent("2"))
+	b.waitFor("the groups of the second tab", `location.pathname.endsWith("/authorisations") && document.querySelector("input.tickable") !== null`)
 	b.run(chromedp.KeyEvent("j"), chromedp.KeyEvent("x"))
 	b.waitFor("a row that is selected", `document.querySelectorAll("input.tickable:checked").length === 1`)
+	b.run(chromedp.KeyEvent("a"))
+	b.focused("what can be done with it", `.textContent.trim() === "Remove authorisation"`)
+	b.eval(`document.querySelector("input.tickable:checked").focus()`, nil)
 	b.run(chromedp.KeyEvent("x"))
 	b.waitFor("a row that is not", `document.querySelectorAll("input.tickable:checked").length === 0`)
 

@@ -152,8 +152,12 @@
       case "j": throughRows(1); break;
       case "k": throughRows(-1); break;
       case "x": e.target.closest(rowsOf)?.querySelector("input.tickable")?.click(); break;
+      case "a": [...document.querySelectorAll(".bar [type=submit]")].find((act) => act.checkVisibility())?.focus(); break;
+      case "z": $("#toast form [type=submit]")?.click(); break;
       case "?": $("#keys")?.showModal(); break;
-      default: if (key[0] === "g") $(`#nav a[data-key="${CSS.escape(key[1])}"]`)?.click();
+      default:
+        if (key[0] === "g") $(`#nav a[data-key="${CSS.escape(key[1])}"]`)?.click();
+        else if (/^[1-9]$/.test(key)) $(`.tabs a:nth-of-type(${key})`)?.click();
     }
   });
   // What is typed goes into the field. A box to tick takes no letters.
