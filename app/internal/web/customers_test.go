@@ -308,7 +308,7 @@ func TestFirstSteps(t *testing.T) {
 		return all
 	}
 	assert.Equal(t, []string{"To do", "To do", "To do"}, states(anna), "alone, and messages stay in the mailbox")
-	assert.Equal(t, []string{"/mailbox", "/specialists/new", "/customers/new"}, links(anna))
+	assert.Equal(t, []string{"/firm", "/mailbox", "/specialists/new", "/customers/new"}, links(anna))
 	w.specialist("ben@kanzlei.example")
 	w.specialist("rita@kanzlei.example", policies.Auditor)
 	ben, rita := w.browser().signIn("ben@kanzlei.example", strong), w.browser().signIn("rita@kanzlei.example", strong)

@@ -14,6 +14,7 @@ import (
 // the first one.
 type start struct {
 	Firm       string // the firm's name, "" while it has none of its own
+	Manage     string // address of the firm's page, "" for people who may not change it
 	Kept       bool   // messages stay in the built-in mailbox
 	Mailbox    string // address of the mailbox, "" for people who may not read it
 	Colleagues int    // specialist users besides the person, as far as one page of them goes
@@ -33,12 +34,23 @@ func (s *Screens) startOf(c *fiber.Ctx, d overview) (*start, error) {
 	if s.Firm().Own() {
 		b.Firm = s.Firm().Name()
 	}
-	ok, err := s.Policy.Allows(policies.Request{Roles: s.Caller(c).Roles, Object: policies.ObjectMailbox, Action: policies.Read})
+	offer := func(address *string, path string, p policies.Permission) error {
+		ok, err := s.Policy.Allows(policies.Request{Roles: s.Caller(c).Roles, Object: p.Object, Action: p.Action})
+		if ok {
+			*address = path
+		}
+		return err
+	}
+	err := errors.Join(
+		offer(&b.Manage, "/firm", policies.Permission{Object: policies.ObjectFirm, Action: policies.Manage}),
+		offer(&b.Mailbox, "/mailbox", policies.Permission{Object: policies.ObjectMailbox, Action: policies.Read}),
+		offer(&b.Invite, "/specialists/new", policies.Permission{Object: policies.ObjectSpecialist, Action: policies.Manage}),
+	)
 	if err != nil {
 		return nil, err
 	}
-	if ok && b.Kept {
-		b.Mailbox = "/mailbox"
+	if !b.Kept {
+		b.Mailbox = ""
 	}
 	page, err := s.accounts.Specialists(s.Ctx(c), s.Caller(c), account.SpecialistFilter{})
 	switch {
@@ -48,8 +60,5 @@ func (s *Screens) startOf(c *fiber.Ctx, d overview) (*start, error) {
 	default:
 		b.Colleagues = len(page.Items) - 1
 	}
-	if ok, err = s.MayManageSpecialists(c); ok {
-		b.Invite = "/specialists/new"
-	}
-	return &b, err
+	return &b, nil
 }
