@@ -28,7 +28,7 @@ func TestBrowserFirm(t *testing.T) {
 	b.signIn("admin@kontor.local", p.Password)
 	b.visit("/firm")
 	b.run(chromedp.SetUploadFiles("#f-mark", []string{file}, chromedp.ByQuery))
-	b.press("Save mark")
+	b.press("Save logo")
 	b.waitFor("the mark in the frame", `document.querySelector(".side .brand img")?.complete && document.querySelector(".side .brand img").naturalWidth === 64`)
 	b.run(chromedp.SetValue("#f-firm_name", "Kanzlei Berg & Tal", chromedp.ByQuery))
 	b.press("Save")

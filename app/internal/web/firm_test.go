@@ -183,6 +183,12 @@ func TestLastSignInShown(t *testing.T) {
 func TestFirmDefaults(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
+	for _, page := range []string{"/customers/new", "/specialists/new"} { // in the language of whoever adds somebody
+		for _, language := range []string{"de", "en"} {
+			b.language = language
+			assert.Equal(t, language, b.get(page).doc(t).Find("#f-locale option[selected]").AttrOr("value", ""), page)
+		}
+	}
 	theme := func(b *browser) string { return b.get("/account").doc(t).Find("html").AttrOr("data-bs-theme", "") }
 	w.specialist("ben@kanzlei.example")
 	ben := w.browser().signIn("ben@kanzlei.example", strong)

@@ -1,6 +1,7 @@
 package specialist
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -193,7 +194,8 @@ func (s *Screens) newSpecialist(c *fiber.Ctx) error {
 	if !manage {
 		return policies.ErrForbidden
 	}
-	f := kit.NewForm(map[string]string{kit.RoleField + string(policies.Specialist): kit.On, "locale": s.Firm().NewLocale()})
+	locale := cmp.Or(s.Firm().NewLocale(), s.Text(c).Locale) // in which the person is also written to
+	f := kit.NewForm(map[string]string{kit.RoleField + string(policies.Specialist): kit.On, "locale": locale})
 	return s.renderSpecialist(c, specialistForm{New: true, Form: f}, fiber.StatusOK)
 }
 
