@@ -1,0 +1,3 @@
+UPDATE saved_view SET query = replace(query, 'sort=-number', 'sort=newest') WHERE list = 'transactions';
+DROP INDEX transactions_due_closed;
+DROP INDEX transactions_name;
