@@ -109,12 +109,12 @@ func (l sortedList) found() (all []*bun.SelectQuery) {
 // gather sorts the transactions whose numbers rows selects, as table own, unless they are more than limits.own. The condition
 // readable says which of them the caller may read.
 func (l sortedList) gather(ctx context.Context, r sortReading, rows store.Condition, readable store.Condition) (f sortResult, done bool, err error) {
-	hits := living(l.db.NewSelect().TableExpr(`own CROSS JOIN transactions AS t`)).Where(`t.number = own.number`).
+	hits := l.passing(l.db.NewSelect().TableExpr(`own CROSS JOIN transactions AS t`)).Where(`t.number = own.number`).
 		Where(`(SELECT count(*) FROM own) <= ?`, l.limits.own).Where(`?`, readable)
 	if l.order.by == byCustomer {
 		hits.Join(`JOIN customer AS c ON c.id = t.customer_id`)
 	}
-	l.keyed(l.filtered(l.byIndex(l.ofCustomer(hits), ``)))
+	l.keyed(hits)
 	var key []any
 	if k := r.From; k != nil {
 		key = []any{k.Phase, k.Text, k.Owner, k.place(l.order)}
@@ -144,7 +144,7 @@ func (l sortedList) gather(ctx context.Context, r sortReading, rows store.Condit
 }
 
 // keyed makes a query select the keys of its transactions.
-func (l sortedList) keyed(q *bun.SelectQuery) *bun.SelectQuery {
+func (l sortedList) keyed(q *bun.SelectQuery) {
 	text, owner := `''`, `0`
 	switch l.order.by {
 	case byName:
@@ -166,7 +166,7 @@ func (l sortedList) keyed(q *bun.SelectQuery) *bun.SelectQuery {
 	case l.order.newest(0):
 		place = `-t.number`
 	}
-	return q.ColumnExpr(`? AS phase, `+text+` AS text, `+owner+` AS owner, `+place+` AS place, t.number`, l.phaseIn())
+	q.ColumnExpr(`? AS phase, `+text+` AS text, `+owner+` AS owner, `+place+` AS place, t.number`, l.phaseIn())
 }
 
 // phaseIn returns an expression for the phase of the transaction t.
@@ -278,22 +278,41 @@ func (l sortedList) part(phase int, r sortReading) *bun.SelectQuery {
 
 // ranges selects the first keys of a reading in each of the ranges of indexes that together hold a phase.
 func (l sortedList) ranges(phase int, r sortReading) (list []*bun.SelectQuery) {
+	if l.order.by == byCustomer {
+		return []*bun.SelectQuery{l.alongCustomers(r)}
+	}
 	o, key := l.ordered(phase, r)
-	text, owner := `''`, `0`
+	text := `''`
 	if len(o.Columns) > 1 {
 		text = o.Columns[0]
 	}
-	if len(o.Columns) > 2 {
-		owner = o.Columns[1]
-	}
 	for _, q := range l.sources(phase) {
-		if l.order.by == byCustomer && key != nil { // where the range of customers begins
-			q.Where(`?`, listing.By(o.Descending, o.Columns[:2]...).From(key[:2]...))
-		}
-		q.Where(`?`, l.readable()).ColumnExpr(`? AS phase, `+text+` AS text, `+owner+` AS owner, t.number`, phase)
+		q.Where(`?`, l.readable()).ColumnExpr(`? AS phase, `+text+` AS text, 0 AS owner, t.number`, phase)
 		list = append(list, o.First(q, r.Limit, key...))
 	}
 	return list
+}
+
+// alongCustomers selects the first keys of a list that is sorted by customer: along the index of their names it reads the
+// transactions of one customer after the other. On PostgreSQL it reads no more of each than the page has, because it sorts them.
+func (l sortedList) alongCustomers(r sortReading) *bun.SelectQuery {
+	o, key := l.ordered(0, r)
+	q := l.db.NewSelect()
+	if l.db.IsPostgres() {
+		one := l.passing(l.db.NewSelect().ColumnExpr(`t.number`).TableExpr(`transactions AS t`)).Where(`t.customer_id = c.id`).Where(`?`, l.readable())
+		if key != nil {
+			one.Where(`?`, o.Behind(key...))
+		}
+		q.TableExpr(`customer AS c CROSS JOIN LATERAL (?) AS t`, listing.By(o.Descending, `t.number`).First(one, r.Limit))
+	} else {
+		l.passing(q.TableExpr(`customer AS c INDEXED BY customer_name CROSS JOIN transactions AS t INDEXED BY transactions_customer`)).
+			Where(`t.customer_id = c.id`).Where(`?`, l.readable())
+	}
+	q.Where(`NOT c.deleting`).ColumnExpr(`0 AS phase, c.name_sort AS text, c.number AS owner, t.number`)
+	if key != nil { // where the range of customers begins
+		q.Where(`?`, listing.By(o.Descending, o.Columns[:2]...).From(key[:2]...))
+	}
+	return o.First(q, r.Limit, key...)
 }
 
 // ordered returns the order in which a phase is read, and the key of the row after which a reading begins in it.
@@ -325,8 +344,6 @@ func (l sortedList) sources(phase int) []*bun.SelectQuery {
 		all = append(all, l.workSource(phase))
 	case byName:
 		all = append(all, from(`transactions_name`))
-	case byCustomer:
-		all = append(all, l.byCustomers())
 	case byKind:
 		all = append(all, from(`transactions_kind`).Where(`?`, l.values()[place]))
 	case byStatus:
@@ -340,7 +357,7 @@ func (l sortedList) sources(phase int) []*bun.SelectQuery {
 		}
 	}
 	for _, q := range all {
-		l.filtered(l.byIndex(l.ofCustomer(living(q)), ``))
+		l.passing(q)
 	}
 	return all
 }
@@ -356,14 +373,9 @@ func (l sortedList) dueIndex() string {
 	return `transactions_due`
 }
 
-// byCustomers selects all transactions of the customers in the order of their names, which their index has.
-func (l sortedList) byCustomers() *bun.SelectQuery {
-	if l.db.IsPostgres() { // OFFSET makes it read those of one customer after the other
-		return l.db.NewSelect().TableExpr(`customer AS c CROSS JOIN LATERAL
-			(SELECT * FROM transactions AS one WHERE one.customer_id = c.id OFFSET 0) AS t`).Where(`NOT c.deleting`)
-	}
-	return l.db.NewSelect().TableExpr(`customer AS c INDEXED BY customer_name CROSS JOIN transactions AS t INDEXED BY transactions_customer`).
-		Where(`NOT c.deleting`).Where(`t.customer_id = c.id`)
+// passing adds the conditions of the filter to a query of transactions, and that their customers are not being deleted.
+func (l sortedList) passing(q *bun.SelectQuery) *bun.SelectQuery {
+	return l.filtered(l.byIndex(l.ofCustomer(living(q)), ``))
 }
 
 // ofCustomer adds the condition that a transaction is of the customer that the list is about.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -251,4 +252,21 @@ func TestTransactionsSorted(t *testing.T) {
 	assert.NotContains(t, b.get("/transactions?q=berta").text(), "Search results:")
 	b.send("/views", "list", "transactions", "query", "kind=contract&sort=-due", "name", "Verträge").goesTo(t, "/transactions?kind=contract&sort=-due")
 	assert.Equal(t, "Verträge", strings.TrimSpace(b.get("/transactions?kind=contract&sort=-due").doc(t).Find("[aria-current=true]").Text()))
+}
+
+// TestEverybodyCanBeAskedFor: the filters by person offer oneself and nobody first, then everybody, also in a large firm.
+func TestEverybodyCanBeAskedFor(t *testing.T) {
+	w := newWorld(t)
+	const people = 500
+	for i := range people {
+		w.Person(fmt.Sprintf("Zoe %03d", i), true)
+	}
+	b := w.signedIn()
+	for list, field := range map[string]string{"/transactions": "responsible", "/customers": "administrator"} {
+		var offered []string
+		b.get(list).doc(t).Find("select[name=" + field + "] option").Each(func(_ int, o *goquery.Selection) { offered = append(offered, o.Text()) })
+		assert.Contains(t, []string{"Me", "Mine"}, offered[1], list)
+		assert.Equal(t, []string{"Zoe 000", "Zoe 001"}, offered[len(offered)-people:len(offered)-people+2], list)
+		assert.Equal(t, fmt.Sprintf("Zoe %03d", people-1), offered[len(offered)-1], list)
+	}
 }
