@@ -56,6 +56,12 @@ func (f Filter) Narrow() bool {
 	return f.Query != "" || f.Kind != "" || f.Status != "" || f.Customer != "" || f.Due != "" || f.Responsible != ""
 }
 
+// Searches says whether the filter has words to search for.
+func (f Filter) Searches() bool {
+	_, ok := parseQuery(f.Query)
+	return ok
+}
+
 // Page is one page of a list.
 type Page = listing.Page[Transaction]
 

@@ -213,7 +213,7 @@ func TestTransactionsSorted(t *testing.T) {
 		"sort=status": "Zoll Ärger Mietvertrag", "sort=-status": "Mietvertrag Ärger Zoll",
 		"sort=due": "Zoll Mietvertrag Ärger", "sort=-due": "Mietvertrag Zoll Ärger",
 		"sort=name&status=open&responsible=none": "Zoll", "sort=name&responsible=me": "",
-		"sort=name&q=berta": "Zoll Ärger Mietvertrag", "sort=number&q=berta": "Mietvertrag Ärger Zoll",
+		"sort=name&q=%21": "Ärger Mietvertrag Zoll", "sort=name&q=berta": "Zoll Ärger Mietvertrag", "sort=number&q=berta": "Mietvertrag Ärger Zoll",
 		"sort=-name&customer=K-10001": "Zoll Mietvertrag Ärger", "customer=K-10001": "Zoll Ärger Mietvertrag",
 		"sort=nonsense": work, "": work,
 	} {
@@ -250,6 +250,7 @@ func TestTransactionsSorted(t *testing.T) {
 	assert.Equal(t, 1, searched.doc(t).Find("th a").Length(), "a search is sorted by number only")
 	assert.NotContains(t, b.get("/transactions?q=berta&sort=number").text(), "Search results:")
 	assert.NotContains(t, b.get("/transactions?q=berta").text(), "Search results:")
+	assert.NotContains(t, b.get("/transactions?q=%21&sort=name").text(), "Search results:", "there is nothing to search for")
 	b.send("/views", "list", "transactions", "query", "kind=contract&sort=-due", "name", "Verträge").goesTo(t, "/transactions?kind=contract&sort=-due")
 	assert.Equal(t, "Verträge", strings.TrimSpace(b.get("/transactions?kind=contract&sort=-due").doc(t).Find("[aria-current=true]").Text()))
 }

@@ -307,13 +307,13 @@ var columns = []struct {
 
 // headsOf makes the heads of the columns. Clicking the active column reverses its order. A search is sorted by number only.
 func headsOf(d transactionList) (heads []kit.Column) {
-	in := d.Filter.Sort
+	in, searches := d.Filter.Sort, d.Filter.Searches()
 	if in == "" || d.Unsorted() {
 		in = byNumber
 	}
 	for _, column := range columns {
 		h := kit.Column{Text: column.id, Low: column.low}
-		if column.sort != "" && (d.Filter.Query == "" || column.sort == "number") {
+		if column.sort != "" && (!searches || column.sort == "number") {
 			g := d
 			h.Sort, g.Sort = "none", column.sort
 			switch in {
@@ -336,7 +336,7 @@ func headsOf(d transactionList) (heads []kit.Column) {
 
 // Unsorted says whether a search is not in the order that was asked for.
 func (d transactionList) Unsorted() bool {
-	return d.Filter.Query != "" && d.Sort != "" && strings.TrimPrefix(d.Sort, "-") != "number"
+	return d.Filter.Searches() && d.Sort != "" && strings.TrimPrefix(d.Sort, "-") != "number"
 }
 
 // askedFor are the people of whom the responsible one can be asked for.
