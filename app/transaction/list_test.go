@@ -333,6 +333,8 @@ func TestSortCursors(t *testing.T) {
 			k.Text, k.Owner = "kuhn berta", 10_007
 		case o.dated(k.Phase):
 			k.Text = "2026-11-24"
+		case o.valued(k.Phase):
+			k.Text, k.Person = "anna amt", newID().String()
 		}
 		cursor := k.encode(o)
 		for _, other := range orders() {
@@ -350,8 +352,9 @@ func TestSortCursors(t *testing.T) {
 		"a zero":               sortKey{Text: "a\x00", Number: 1}.encode(order{by: byName}),
 		"no text":              sortKey{Text: "a\xff", Number: 1}.encode(order{by: byName}),
 		"no date where one is": sortKey{Number: 1}.encode(order{by: byDue}),
+		"no person":            sortKey{Text: "a", Number: 1}.encode(order{by: byResponsible}),
 	} {
-		for _, by := range []string{byName, byDue} {
+		for _, by := range []string{byName, byDue, byResponsible} {
 			_, ok := decodeKey(cursor, order{by: by}, 9)
 			assert.False(t, ok, "%s, by %s", name, by)
 		}
@@ -363,6 +366,7 @@ func FuzzCursor(f *testing.F) {
 	f.Add(sortKey{Text: "!?", Number: 10_001}.encode(order{by: byName}))
 	f.Add(sortKey{Text: "kuhn", Owner: 10_007, Number: 10_001}.encode(order{by: byCustomer}))
 	f.Add(sortKey{Text: "2026-11-24", Number: 10_001}.encode(order{by: byDue}))
+	f.Add(sortKey{Text: "anna", Person: "0198c0de-0000-7000-8000-000000000001", Number: 10_001}.encode(order{by: byResponsible}))
 	f.Add("")
 	f.Add(strings.Repeat("\n", 34)) // a decoder that skips line breaks reads nothing
 	f.Fuzz(func(t *testing.T, s string) {

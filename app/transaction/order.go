@@ -15,18 +15,19 @@ import (
 // is first; without one, the newest. A search and the list of one customer are not work lists.
 const ByWork = "work"
 
-// Sorts are the other values of Filter.Sort. Of the same kind or status, and without a due date, the newest comes first;
-// otherwise equal values are in the order of the numbers. What has no due date comes last. A search can be sorted by number
-// only: with other values the newest comes first.
-var Sorts = []string{byNumber, byName, byCustomer, byKind, byStatus, byDue}
+// Sorts are the other values of Filter.Sort. Of the same kind or status, and of what has no due date or nobody responsible, the
+// newest comes first; otherwise equal values are in the order of the numbers. What has no value comes last. A search can be
+// sorted by number only: with other values the newest comes first.
+var Sorts = []string{byNumber, byName, byCustomer, byKind, byStatus, byDue, byResponsible}
 
 const (
-	byNumber   = "number" // the order in which transactions were added
-	byName     = "name"
-	byCustomer = "customer" // the customer's name
-	byKind     = "kind"     // in the order of the kinds
-	byStatus   = "status"   // in the order of Statuses
-	byDue      = "due"
+	byNumber      = "number" // the order in which transactions were added
+	byName        = "name"
+	byCustomer    = "customer" // the customer's name
+	byKind        = "kind"     // in the order of the kinds
+	byStatus      = "status"   // in the order of Statuses
+	byDue         = "due"
+	byResponsible = "responsible" // the name of who is responsible
 )
 
 // order is the sort order of a list.
@@ -62,10 +63,11 @@ func (o order) mark() int {
 	return m
 }
 
-// The phases of a list that is sorted by due date, in ascending order. In descending order their numbers are exchanged.
+// The phases of a list that is sorted by due date or by who is responsible, in ascending order. In descending order their
+// numbers are exchanged.
 const (
-	duePhase     = 0
-	undatedPhase = 1
+	valuePhase = 0
+	nonePhase  = 1
 )
 
 // phaseOf returns the number of the phase at a place of the list in ascending order, of so many.
@@ -76,22 +78,25 @@ func (o order) phaseOf(place, phases int) int {
 	return place
 }
 
-// dated says whether a phase is sorted by due date.
-func (o order) dated(phase int) bool {
+// valued says whether the rows of a phase have a due date or somebody who is responsible, by which they are sorted.
+func (o order) valued(phase int) bool {
 	switch o.by {
 	case ByWork:
 		return phase < 6
-	case byDue:
-		return phase == o.phaseOf(duePhase, 2)
+	case byDue, byResponsible:
+		return phase == o.phaseOf(valuePhase, 2)
 	}
 	return false
 }
 
+// dated says whether a phase is sorted by due date.
+func (o order) dated(phase int) bool { return o.by != byResponsible && o.valued(phase) }
+
 // newest says whether in a phase the newest comes first, whatever the direction.
 func (o order) newest(phase int) bool {
 	switch o.by {
-	case ByWork, byDue:
-		return !o.dated(phase)
+	case ByWork, byDue, byResponsible:
+		return !o.valued(phase)
 	}
 	return o.by == byKind || o.by == byStatus
 }
@@ -99,8 +104,9 @@ func (o order) newest(phase int) bool {
 // sortKey is the key of a row in a list that is not sorted by number. Columns by which the list is not sorted are zero.
 type sortKey struct {
 	Phase  int    `bun:"phase"`
-	Text   string `bun:"text"`  // the due date (ISO 8601), the folded name, or the name by which the customer is sorted
-	Owner  int64  `bun:"owner"` // the customer's number
+	Text   string `bun:"text"`   // the due date (ISO 8601), the folded name, or the name by which customers or people are sorted
+	Owner  int64  `bun:"owner"`  // the customer's number
+	Person string `bun:"person"` // the id of who is responsible
 	Number int64  `bun:"number"`
 }
 
@@ -130,6 +136,9 @@ func (o order) columns(phase int) (list []column) {
 		add(`c.number`, func(k sortKey) any { return k.Owner })
 	case o.dated(phase):
 		add(`t.due`, text)
+	case o.valued(phase):
+		add(`p.name_sort`, text)
+		add(`p.id`, func(k sortKey) any { return k.Person })
 	}
 	add(`t.number`, func(k sortKey) any { return k.Number })
 	return list
@@ -146,6 +155,8 @@ func (k sortKey) encode(o order) string {
 		values = append(values, listing.Text(k.Text))
 	case byCustomer:
 		values = append(values, k.Owner, k.Text)
+	case byResponsible:
+		values = append(values, uuid.FromStringOrNil(k.Person), k.Text)
 	case ByWork, byDue:
 		var day int
 		if k.Text != "" {
@@ -159,18 +170,24 @@ func (k sortKey) encode(o order) string {
 // decodeKey reads a cursor; ok=false when encode did not write it for a list with this order and so many phases.
 func decodeKey(cursor string, o order, phases int) (k sortKey, ok bool) {
 	var mark, day int
+	var person uuid.UUID
 	values := []any{&mark, &k.Phase, &k.Number}
 	switch o.by {
 	case byName:
 		values = append(values, (*listing.Text)(&k.Text))
 	case byCustomer:
 		values = append(values, &k.Owner, &k.Text)
+	case byResponsible:
+		values = append(values, &person, &k.Text)
 	case ByWork, byDue:
 		values = append(values, &day)
 	}
 	if !listing.Decode(cursor, sortVersion, values...) || mark != o.mark() || k.Phase >= phases || k.Number < 1 ||
-		o.dated(k.Phase) != (day > 0) || day > 99991231 {
+		o.dated(k.Phase) != (day > 0) || day > 99991231 || (o.by == byResponsible && o.valued(k.Phase)) != (person != uuid.Nil) {
 		return sortKey{}, false
+	}
+	if person != uuid.Nil {
+		k.Person = person.String()
 	}
 	if day > 0 {
 		k.Text = fmt.Sprintf("%04d-%02d-%02d", day/10000, day/100%100, day%100)

@@ -87,7 +87,7 @@ func TestListIsDecisions(t *testing.T) {
 // facts adds people with several roles, customers, transactions, and who is what to them.
 func (c *chance) facts() {
 	for i := range 10 {
-		p := c.Person(fmt.Sprintf("Person %d", i), true, policytest.Roles(c.Rand)...)
+		p := c.Person(fmt.Sprintf("Person %d", i/2), true, policytest.Roles(c.Rand)...)
 		c.people = append(c.people, p)
 	}
 	for i := range c.people { // the last ones are deputies
@@ -387,6 +387,12 @@ func (c *chance) sorted(found []row, f Filter, by string, reversed bool) (number
 			x, y := a.transaction().Customer, b.transaction().Customer
 			return cmp.Or(strings.Compare(store.SortKey(x.Name), store.SortKey(y.Name)), cmp.Compare(x.Number, y.Number), cmp.Compare(a.Number, b.Number))
 		}
+	case by == byResponsible:
+		up = func(a, b row) int {
+			x, y := a.transaction(), b.transaction()
+			return cmp.Or(strings.Compare(store.SortKey(x.Responsible), store.SortKey(y.Responsible)),
+				strings.Compare(x.ResponsibleID.String(), y.ResponsibleID.String()), cmp.Compare(a.Number, b.Number))
+		}
 	case by == byDue:
 		up = func(a, b row) int { return cmp.Or(strings.Compare(a.Due, b.Due), cmp.Compare(a.Number, b.Number)) }
 	}
@@ -402,6 +408,13 @@ func (c *chance) sorted(found []row, f Filter, by string, reversed bool) (number
 		case by == byStatus:
 			return cmp.Or(sign*cmp.Compare(slices.Index(Statuses, a.Status), slices.Index(Statuses, b.Status)), newest(a, b))
 		case by == byDue && a.Due == "" && b.Due == "":
+			return newest(a, b)
+		case by == byResponsible && a.ResponsibleID.Valid != b.ResponsibleID.Valid:
+			if a.ResponsibleID.Valid {
+				return -1 // what has nobody comes last
+			}
+			return 1
+		case by == byResponsible && !a.ResponsibleID.Valid:
 			return newest(a, b)
 		case by == byDue && (a.Due == "") != (b.Due == ""):
 			return cmp.Compare(b.Due, a.Due) // what has none comes last

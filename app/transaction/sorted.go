@@ -87,6 +87,9 @@ func (l sortedList) found() (all []*bun.SelectQuery) {
 	if l.responsible != uuid.Nil {
 		by(`transactions_responsible`).Where(`t.responsible_id = ?`, l.responsible)
 	}
+	if l.filter.Responsible == Nobody {
+		by(`transactions_nobody`).Where(`t.responsible_id IS NULL`)
+	}
 	switch l.filter.Due {
 	case Overdue, ThisDue:
 		l.duly(by(`transactions_due`))
@@ -111,15 +114,18 @@ func (l sortedList) found() (all []*bun.SelectQuery) {
 func (l sortedList) gather(ctx context.Context, r sortReading, rows store.Condition, readable store.Condition) (f sortResult, done bool, err error) {
 	hits := l.passing(l.db.NewSelect().TableExpr(`own CROSS JOIN transactions AS t`)).Where(`t.number = own.number`).
 		Where(`(SELECT count(*) FROM own) <= ?`, l.limits.own).Where(`?`, readable)
-	if l.order.by == byCustomer {
+	switch l.order.by {
+	case byCustomer:
 		hits.Join(`JOIN customer AS c ON c.id = t.customer_id`)
+	case byResponsible:
+		hits.Join(`LEFT JOIN account AS p ON p.id = t.responsible_id`)
 	}
 	l.keyed(hits)
 	var key []any
 	if k := r.From; k != nil {
-		key = []any{k.Phase, k.Text, k.Owner, k.place(l.order)}
+		key = []any{k.Phase, k.Text, k.Owner, k.Person, k.place(l.order)}
 	}
-	o := listing.By(r.Back != l.order.descending(), "phase", "text", "owner", "place")
+	o := listing.By(r.Back != l.order.descending(), "phase", "text", "owner", "person", "place")
 	page := o.First(l.db.NewSelect().Table(`hits`), r.Limit, key...)
 	var found []struct {
 		Seen  int `bun:"seen"`
@@ -128,7 +134,7 @@ func (l sortedList) gather(ctx context.Context, r sortReading, rows store.Condit
 	}
 	// Raw SQL: without MATERIALIZED the rows would be read twice.
 	err = l.db.NewRaw(`WITH own AS MATERIALIZED (?), hits AS MATERIALIZED (?)
-		SELECT totals.seen, totals.total, page.phase, page.text, page.owner, page.number
+		SELECT totals.seen, totals.total, page.phase, page.text, page.owner, page.person, page.number
 		FROM (SELECT (SELECT count(*) FROM own) AS seen, (SELECT count(*) FROM hits) AS total) AS totals LEFT JOIN (?) AS page ON TRUE
 		ORDER BY ?`, rows, hits, page, o.Sort()).Scan(ctx, &found)
 	if err != nil || len(found) == 0 || found[0].Seen > l.limits.own {
@@ -145,8 +151,10 @@ func (l sortedList) gather(ctx context.Context, r sortReading, rows store.Condit
 
 // keyed makes a query select the keys of its transactions.
 func (l sortedList) keyed(q *bun.SelectQuery) {
-	text, owner := `''`, `0`
+	text, owner, person := `''`, `0`, `''`
 	switch l.order.by {
+	case byResponsible:
+		text, person = `COALESCE(p.name_sort, '')`, `COALESCE(CAST(p.id AS TEXT), '')`
 	case byName:
 		text = `t.name_folded`
 	case byCustomer:
@@ -163,10 +171,12 @@ func (l sortedList) keyed(q *bun.SelectQuery) {
 		place = `CASE WHEN t.status = 'closed' OR t.due = '' THEN -t.number ELSE t.number END`
 	case l.order.by == byDue:
 		place = `CASE WHEN t.due = '' THEN -t.number ELSE t.number END`
+	case l.order.by == byResponsible:
+		place = `CASE WHEN t.responsible_id IS NULL THEN -t.number ELSE t.number END`
 	case l.order.newest(0):
 		place = `-t.number`
 	}
-	q.ColumnExpr(`? AS phase, `+text+` AS text, `+owner+` AS owner, `+place+` AS place, t.number`, l.phaseIn())
+	q.ColumnExpr(`? AS phase, `+text+` AS text, `+owner+` AS owner, `+person+` AS person, `+place+` AS place, t.number`, l.phaseIn())
 }
 
 // phaseIn returns an expression for the phase of the transaction t.
@@ -199,6 +209,8 @@ func (l sortedList) values() (list []store.Condition) {
 		}
 	case byDue:
 		list = append(list, bun.Safe(`t.due > ''`), bun.Safe(`t.due = ''`))
+	case byResponsible:
+		list = append(list, bun.Safe(`t.responsible_id IS NOT NULL`), bun.Safe(`t.responsible_id IS NULL`))
 	}
 	return list
 }
@@ -225,7 +237,8 @@ func (l sortedList) phases() (list []int) {
 		case l.order.by == ByWork && !l.hasWork(phase),
 			l.order.by == byKind && f.Kind != "" && f.Kind != l.kinds[place].Key,
 			l.order.by == byStatus && f.Status != "" && f.Status != Statuses[place],
-			l.order.by == byDue && f.Due != "" && (f.Due == NoDue) != (place == undatedPhase):
+			l.order.by == byDue && f.Due != "" && (f.Due == NoDue) != (place == nonePhase),
+			l.order.by == byResponsible && f.Responsible != "" && (f.Responsible == Nobody) != (place == nonePhase):
 		default:
 			list = append(list, phase)
 		}
@@ -278,8 +291,8 @@ func (l sortedList) part(phase int, r sortReading) *bun.SelectQuery {
 
 // ranges selects the first keys of a reading in each of the ranges of indexes that together hold a phase.
 func (l sortedList) ranges(phase int, r sortReading) (list []*bun.SelectQuery) {
-	if l.order.by == byCustomer {
-		return []*bun.SelectQuery{l.alongCustomers(r)}
+	if len(l.order.columns(phase)) > 2 {
+		return []*bun.SelectQuery{l.alongNames(phase, r)}
 	}
 	o, key := l.ordered(phase, r)
 	text := `''`
@@ -287,32 +300,60 @@ func (l sortedList) ranges(phase int, r sortReading) (list []*bun.SelectQuery) {
 		text = o.Columns[0]
 	}
 	for _, q := range l.sources(phase) {
-		q.Where(`?`, l.readable()).ColumnExpr(`? AS phase, `+text+` AS text, 0 AS owner, t.number`, phase)
+		q.Where(`?`, l.readable()).ColumnExpr(`? AS phase, `+text+` AS text, 0 AS owner, '' AS person, t.number`, phase)
 		list = append(list, o.First(q, r.Limit, key...))
 	}
 	return list
 }
 
-// alongCustomers selects the first keys of a list that is sorted by customer: along the index of their names it reads the
-// transactions of one customer after the other. On PostgreSQL it reads no more of each than the page has, because it sorts them.
-func (l sortedList) alongCustomers(r sortReading) *bun.SelectQuery {
-	o, key := l.ordered(0, r)
+// owners is a table that has an index of names along which transactions are read.
+type owners struct {
+	table, named string // the index of the names
+	term         string // of this partial index
+	of, index    string // the column of transactions that refers to it, and its index
+	key          string // what a key has of it
+	unique       string // that no two of its rows have the same key, as SQLite knows it; "": the key shows it
+}
+
+var (
+	customersByName = owners{
+		table: `customer AS c`, named: `customer_name`, term: `NOT c.deleting`, of: `t.customer_id = c.id`, index: `transactions_customer`,
+		key: `c.name_sort AS text, c.number AS owner, '' AS person`,
+	}
+	peopleByName = owners{
+		table: `account AS p`, named: `account_specialists`, term: `p.specialist`, of: `t.responsible_id = p.id`, index: `transactions_responsible`,
+		key:    `p.name_sort AS text, 0 AS owner, CAST(p.id AS TEXT) AS person`,
+		unique: `p.rowid`,
+	}
+)
+
+// alongNames selects the first keys of a phase that is sorted by the names of customers or people: along the index of the names
+// it reads the transactions of one after the other. On PostgreSQL it reads no more of each than the page has, because it
+// sorts them.
+func (l sortedList) alongNames(phase int, r sortReading) *bun.SelectQuery {
+	by := customersByName
+	if l.order.by == byResponsible {
+		by = peopleByName
+	}
+	o, key := l.ordered(phase, r)
 	q := l.db.NewSelect()
 	if l.db.IsPostgres() {
-		one := l.passing(l.db.NewSelect().ColumnExpr(`t.number`).TableExpr(`transactions AS t`)).Where(`t.customer_id = c.id`).Where(`?`, l.readable())
+		one := l.passing(l.db.NewSelect().ColumnExpr(`t.number`).TableExpr(`transactions AS t`)).Where(by.of).Where(`?`, l.readable())
 		if key != nil {
 			one.Where(`?`, o.Behind(key...))
 		}
-		q.TableExpr(`customer AS c CROSS JOIN LATERAL (?) AS t`, listing.By(o.Descending, `t.number`).First(one, r.Limit))
+		q.TableExpr(by.table+` CROSS JOIN LATERAL (?) AS t`, listing.By(o.Descending, `t.number`).First(one, r.Limit))
 	} else {
-		l.passing(q.TableExpr(`customer AS c INDEXED BY customer_name CROSS JOIN transactions AS t INDEXED BY transactions_customer`)).
-			Where(`t.customer_id = c.id`).Where(`?`, l.readable())
+		l.passing(q.TableExpr(by.table+` INDEXED BY `+by.named+` CROSS JOIN transactions AS t INDEXED BY `+by.index)).Where(by.of).Where(`?`, l.readable())
 	}
-	q.Where(`NOT c.deleting`).ColumnExpr(`0 AS phase, c.name_sort AS text, c.number AS owner, t.number`)
-	if key != nil { // where the range of customers begins
-		q.Where(`?`, listing.By(o.Descending, o.Columns[:2]...).From(key[:2]...))
+	q.Where(by.term).ColumnExpr(`? AS phase, `+by.key+`, t.number`, phase)
+	if key != nil { // the first condition says where the range of names begins
+		q.Where(`?`, listing.By(o.Descending, o.Columns[:2]...).From(key[:2]...)).Where(`?`, o.Behind(key...))
 	}
-	return o.First(q, r.Limit, key...)
+	if by.unique != "" && !l.db.IsPostgres() {
+		o.Columns = slices.Insert(o.Columns, len(o.Columns)-1, by.unique)
+	}
+	return o.First(q, r.Limit)
 }
 
 // ordered returns the order in which a phase is read, and the key of the row after which a reading begins in it.
@@ -348,6 +389,8 @@ func (l sortedList) sources(phase int) []*bun.SelectQuery {
 		all = append(all, from(`transactions_kind`).Where(`?`, l.values()[place]))
 	case byStatus:
 		all = append(all, from(`transactions_status`).Where(`?`, l.values()[place]))
+	case byResponsible:
+		all = append(all, from(`transactions_nobody`).Where(`?`, l.values()[place]))
 	case byDue:
 		if l.filter.Status != Closed {
 			all = append(all, from(l.dueIndex()).Where(openTerms).Where(`?`, l.values()[place]))

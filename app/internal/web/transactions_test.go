@@ -200,6 +200,7 @@ func TestTransactionsSorted(t *testing.T) {
 		w.Exec(`UPDATE transactions SET kind = ?, status = ?, due = ? WHERE id = ?`, []string{"tax_return", "contract", "other"}[i],
 			[]string{"closed", "in_review", "open"}[i], []string{"2026-12-24", "", "2026-12-01"}[i], tr.ID)
 	}
+	w.Exec(`UPDATE transactions SET responsible_id = ? WHERE name = 'Mietvertrag'`, w.admin.ID)
 	listed := func(a answer) (all []string) {
 		a.doc(t).Find("table.transactions tbody .name").Each(func(_ int, n *goquery.Selection) { all = append(all, n.Text()) })
 		return all
@@ -209,10 +210,11 @@ func TestTransactionsSorted(t *testing.T) {
 		"sort=name": "Ärger Mietvertrag Zoll", "sort=-name": "Zoll Mietvertrag Ärger",
 		"sort=number": "Mietvertrag Ärger Zoll", "sort=-number": "Zoll Ärger Mietvertrag", "sort=newest": "Zoll Ärger Mietvertrag",
 		"sort=customer": "Mietvertrag Ärger Zoll", "sort=-customer": "Zoll Ärger Mietvertrag",
+		"sort=responsible": "Mietvertrag Zoll Ärger", "sort=-responsible": "Mietvertrag Zoll Ärger",
 		"sort=kind": "Ärger Mietvertrag Zoll", "sort=-kind": "Zoll Mietvertrag Ärger",
 		"sort=status": "Zoll Ärger Mietvertrag", "sort=-status": "Mietvertrag Ärger Zoll",
 		"sort=due": "Zoll Mietvertrag Ärger", "sort=-due": "Mietvertrag Zoll Ärger",
-		"sort=name&status=open&responsible=none": "Zoll", "sort=name&responsible=me": "",
+		"sort=name&status=open&responsible=none": "Zoll", "sort=name&responsible=me": "Mietvertrag",
 		"sort=name&q=%21": "Ärger Mietvertrag Zoll", "sort=name&q=berta": "Zoll Ärger Mietvertrag", "sort=number&q=berta": "Mietvertrag Ärger Zoll",
 		"sort=-name&customer=K-10001": "Zoll Mietvertrag Ärger", "customer=K-10001": "Zoll Ärger Mietvertrag",
 		"sort=nonsense": work, "": work,

@@ -302,7 +302,7 @@ var columns = []struct {
 	low      bool
 }{
 	{"customers.number", "number", false}, {"field.name", "name", false}, {"attention.customer", "customer", false}, {"field.kind", "kind", true},
-	{"field.due", "due", false}, {"field.responsible", "", false}, {"field.status", "status", false},
+	{"field.due", "due", false}, {"field.responsible", "responsible", false}, {"field.status", "status", false},
 }
 
 // headsOf makes the heads of the columns. Clicking the active column reverses its order. A search is sorted by number only.
@@ -313,7 +313,7 @@ func headsOf(d transactionList) (heads []kit.Column) {
 	}
 	for _, column := range columns {
 		h := kit.Column{Text: column.id, Low: column.low}
-		if column.sort != "" && (!searches || column.sort == "number") {
+		if !searches || column.sort == "number" {
 			g := d
 			h.Sort, g.Sort = "none", column.sort
 			switch in {
