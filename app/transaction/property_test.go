@@ -70,7 +70,7 @@ func TestListIsDecisions(t *testing.T) {
 				c.policy()
 				c.shuffle(6)
 				if len(c.transactions) > 0 && c.IntN(3) == 0 {
-					c.limit(limits{first: 1 + c.IntN(20), batch: 1 + c.IntN(70), count: 100, sample: c.IntN(5)})
+					c.limit(limits{first: 1 + c.IntN(20), batch: 1 + c.IntN(70), count: 100, sample: c.IntN(5), own: []int{0, 20, 5_000}[c.IntN(3)]})
 				}
 				for _, p := range c.people {
 					c.compare(p)
@@ -365,6 +365,26 @@ func (c *chance) compareSort(p account.Caller, f Filter, found []row) {
 	}
 }
 
+// compareOrders holds all that a person may read, in some orders, against the same rows sorted by the plainest code.
+func (c *chance) compareOrders(p account.Caller, readable []row) {
+	c.Helper()
+	for range 4 {
+		by, reversed := Sorts[1+c.IntN(len(Sorts)-1)], c.IntN(2) == 0
+		f := Filter{Sort: by}
+		if reversed {
+			f.Sort = "-" + by
+		}
+		l, ok, err := c.list(c.Ctx, p, uuid.Nil, f)
+		c.Must(err)
+		if !ok || len(readable) == 0 {
+			return
+		}
+		all, err := sortedList{l}.Find(c.Ctx, sortReading{Limit: len(readable) + 1})
+		c.Must(err)
+		require.Equal(c, c.sorted(slices.Clone(readable), f, by, reversed), numbersOfKeys(all.Hits), "%s: %+v by %+v", p.Name, f, c.limits)
+	}
+}
+
 // sorted returns the numbers of rows in an order, told once more.
 func (c *chance) sorted(found []row, f Filter, by string, reversed bool) (numbers []int64) {
 	c.Helper()
@@ -563,6 +583,7 @@ func (c *chance) compare(p account.Caller) {
 	}
 	require.Equal(c, want, got, c.decider.Document())
 	c.compareFilter(p, readable)
+	c.compareOrders(p, readable)
 	for _, cu := range c.customers {
 		page, err := c.OfCustomer(ctx, p, cu.ID, Filter{})
 		if errors.Is(err, customer.ErrNotFound) {

@@ -263,8 +263,8 @@ func (l sortedList) walk(ctx context.Context, r sortReading) (f sortResult, done
 		return f, true, nil
 	}
 	union := strings.Repeat(` UNION ALL SELECT * FROM (?) AS part`, len(parts))[len(` UNION ALL `):]
-	// Raw SQL: a UNION with one limit for all parts, which are read in this order.
 	read := func(db bun.IDB) error {
+		// Raw SQL: a UNION with one limit for all parts, which are read in this order.
 		return db.NewRaw(union+` LIMIT ?`, append(parts, r.Limit)...).Scan(ctx, &f.Hits)
 	}
 	if l.order.by == ByWork {
