@@ -333,6 +333,52 @@ func TestVisibleByNumber(t *testing.T) {
 	})
 }
 
+// TestTransactionSorts: transactions of the previous version are found in the order of their folded names, which is that of their
+// bytes on both databases. Saved views keep their order in both directions.
+func TestTransactionSorts(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		exec := func(sql string, args ...any) {
+			t.Helper()
+			_, err := db.ExecContext(ctx, sql, args...)
+			require.NoError(t, err, sql)
+		}
+		_, err := migrations.Revert(ctx, db.DB, "20261130000299")
+		require.NoError(t, err)
+		const id, at = "0193512f-0000-7000-8000-00000000000", "2026-11-24 12:00:00+00:00"
+		exec(`INSERT INTO account (id, username, username_folded, email, email_folded, name, specialist, created_at)
+			VALUES (?, 'anna', 'anna', 'anna@example.org', 'anna@example.org', 'Anna', TRUE, ?)`, id+"9", at)
+		exec(`INSERT INTO customer (number, id, type, locale, name_sort, search, identity, created_at, updated_at)
+			VALUES (10001, ?, 'person', 'de', 'a', 'a', '', ?, ?)`, id+"1", at, at)
+		for i, folded := range []string{"zoll", "a b", "ab", "ärger", "a-b"} {
+			exec(`INSERT INTO transactions (number, id, customer_id, name, name_folded, kind, created_at, updated_at)
+				VALUES (?, ?, ?, ?, ?, 'contract', ?, ?)`, 10001+i, fmt.Sprint("0193512f-0000-7000-8000-00000000001", i), id+"1", folded, folded, at, at)
+		}
+		view := func(n int, list, query string) {
+			exec(`INSERT INTO saved_view (id, account_id, list, name, query, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
+				fmt.Sprint("0193512f-0000-7000-8000-00000000002", n), id+"9", list, fmt.Sprint(n), query, at)
+		}
+		view(0, "transactions", "kind=contract&sort=newest")
+		view(1, "transactions", "status=open")
+		view(2, "customers", "city=Kiel&sort=-number")
+		views := func() (queries []string) {
+			require.NoError(t, db.NewRaw(`SELECT query FROM saved_view ORDER BY id`).Scan(ctx, &queries))
+			return queries
+		}
+		_, err = migrations.Apply(ctx, db.DB)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"kind=contract&sort=-number", "status=open", "city=Kiel&sort=-number"}, views())
+		var folded []string
+		require.NoError(t, db.NewRaw(`SELECT name_folded FROM transactions ORDER BY name_folded, number`).Scan(ctx, &folded))
+		assert.Equal(t, []string{"a b", "a-b", "ab", "zoll", "ärger"}, folded)
+		_, err = migrations.Revert(ctx, db.DB, "20261130000299")
+		require.NoError(t, err)
+		assert.Equal(t, []string{"kind=contract&sort=newest", "status=open", "city=Kiel&sort=-number"}, views())
+		_, err = migrations.Apply(ctx, db.DB)
+		require.NoError(t, err)
+	})
+}
+
 // tables are those that are not the database's or the migrator's own.
 func tables(t *testing.T, db *bun.DB) (names []string) {
 	t.Helper()

@@ -116,8 +116,8 @@ type Specialist struct {
 	Name string    `bun:"name"`
 }
 
-// mostAdministrators is how many people Administrators returns.
-const mostAdministrators = 200
+// mostAdministrators is how many people Administrators returns: more than a firm has, because who is missing can't be chosen.
+const mostAdministrators = 1_000
 
 // Administrators returns the active specialist users by whom the overview can be filtered, in alphabetical order: none if the
 // caller may not see who administers customers.

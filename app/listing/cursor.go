@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -17,8 +18,11 @@ import (
 // folding may lengthen it.
 const maxCursor = 4096
 
-// Encode writes a cursor: the key of a row, for use in a URL. The values are of type int, int64, time.Time, uuid.UUID
-// or string. Numbers must not be negative, times must be whole microseconds, and a string must be a sort name
+// Text is a value of a cursor that may be any text, unlike a string, which must be a sort name. It may only be the last value.
+type Text string
+
+// Encode writes a cursor: the key of a row, for use in a URL. The values are of type int, int64, time.Time, uuid.UUID,
+// string or Text. Numbers must not be negative, times must be whole microseconds, and a string must be a sort name
 // (store.SortKey). form distinguishes lists, orders and versions of a key.
 func Encode(form byte, key ...any) string {
 	b := []byte{form}
@@ -36,6 +40,8 @@ func Encode(form byte, key ...any) string {
 			if i < len(key)-1 { // the last one ends with the cursor
 				b = binary.AppendUvarint(b, uint64(len(v)))
 			}
+			b = append(b, v...)
+		case Text:
 			b = append(b, v...)
 		default:
 			panic(fmt.Sprintf("a cursor of type %T", value))
@@ -107,6 +113,9 @@ func take(b []byte, variable any) (value any, rest []byte, ok bool) {
 	case *string:
 		*v = string(b)
 		return *v, nil, utf8.Valid(b) && *v == store.SortKey(*v) // databases accept only valid text
+	case *Text:
+		*v = Text(b)
+		return *v, nil, utf8.Valid(b) && !strings.ContainsRune(string(b), 0) // PostgreSQL's texts have no zeros
 	}
 	panic(fmt.Sprintf("a cursor of type %T", variable))
 }

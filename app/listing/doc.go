@@ -39,6 +39,10 @@
 // and no way loses much. As soon as some blocks show that words are rare, all matches that are left are read at once. Only due
 // dates are gathered, because their index is in another order.
 //
+// In another order, My transactions gathers what the person sees, or what one of the filters finds, if that is at most 5,000
+// rows: an index of numbers soon says that there are more. Otherwise it walks the indexes of that order, where the matches are
+// then dense.
+//
 // The overview of customers can't alternate: its searches must answer in a few milliseconds, and gathering some thousand
 // matches in vain takes longer. So it estimates how many rows match, from a random sample of the search texts that it keeps
 // in memory, and tries the cheaper way by the formulas above (walks); if that finds nothing, the other. Unless there are so

@@ -38,11 +38,16 @@ func (o Order) First(q *bun.SelectQuery, n int, key ...any) *bun.SelectQuery {
 	return q.OrderExpr(`?`, o.Sort()).Limit(int64(n))
 }
 
+// From is the condition that a row has the given key or comes after it. It may be the beginning of a key.
+func (o Order) From(key ...any) store.Condition { return o.than(`= `, key) }
+
 // Behind is the condition that a row comes after the row with the given key.
-func (o Order) Behind(key ...any) store.Condition {
-	than := ` > `
+func (o Order) Behind(key ...any) store.Condition { return o.than(` `, key) }
+
+func (o Order) than(equal string, key []any) store.Condition {
+	than := ` >`
 	if o.Descending {
-		than = ` < `
+		than = ` <`
 	}
-	return bun.SafeQuery(`(`+strings.Join(o.Columns, `, `)+`)`+than+`(?)`, store.BindList(key))
+	return bun.SafeQuery(`(`+strings.Join(o.Columns, `, `)+`)`+than+equal+`(?)`, store.BindList(key))
 }

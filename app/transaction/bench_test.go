@@ -62,7 +62,7 @@ func benchLists(b *testing.B, s *transaction.Service, caller account.Caller) {
 		filter transaction.Filter
 	}{
 		{"first", transaction.Filter{}},
-		{"deep", transaction.Filter{After: deepCursor(b, s, caller)}},
+		{"deep", transaction.Filter{After: deepCursor(b, s, caller, transaction.Filter{})}},
 		{"kind", transaction.Filter{Kind: "loan_application"}},
 		{"status", transaction.Filter{Status: transaction.InReview}},
 		{"overdue", transaction.Filter{Due: transaction.Overdue}},
@@ -87,6 +87,40 @@ func benchLists(b *testing.B, s *transaction.Service, caller account.Caller) {
 	}
 }
 
+// BenchmarkSorts reads My transactions in each order, the first page and one far behind, for somebody who sees 51, for one who
+// sees a tenth of all, and for an auditor, who sees all; then with filters that find few and many.
+func BenchmarkSorts(b *testing.B) {
+	demotest.Each(b, func(b *testing.B, db *store.DB) {
+		s, ctx := benchService(b, db), context.Background()
+		auditor := account.Caller{ID: uuid.Must(uuid.NewV7()), Roles: []policies.Role{policies.Auditor}}
+		for _, who := range []struct {
+			name   string
+			caller account.Caller
+		}{{"few", seeded(b, db, demotest.Specialists)}, {"many", seeded(b, db, 1)}, {"auditor", auditor}} {
+			var filters []transaction.Filter
+			for _, sort := range transaction.Sorts {
+				first := transaction.Filter{Sort: sort}
+				deep := transaction.Filter{Sort: "-" + sort}
+				deep.After = deepCursor(b, s, who.caller, deep)
+				filters = append(filters, first, deep)
+			}
+			for _, sort := range []string{"name", "customer", "due"} {
+				filters = append(filters, transaction.Filter{Sort: sort, Kind: "loan_application"}, transaction.Filter{Sort: sort, Status: transaction.InReview},
+					transaction.Filter{Sort: sort, Due: transaction.ThisDue}, transaction.Filter{Sort: sort, Responsible: transaction.Me})
+			}
+			for _, f := range filters {
+				name := fmt.Sprintf("%s/by_%s/%s%s%s%s", who.name, f.Sort, f.Kind, f.Status, f.Due, f.Responsible)
+				if f.After != "" {
+					name += "deep"
+				}
+				b.Run(name, func(b *testing.B) {
+					benchPage(b, func() (transaction.Page, error) { return s.List(ctx, who.caller, f) })
+				})
+			}
+		}
+	})
+}
+
 func benchPage(b *testing.B, read func() (transaction.Page, error)) {
 	b.Helper()
 	var p transaction.Page
@@ -99,10 +133,11 @@ func benchPage(b *testing.B, read func() (transaction.Page, error)) {
 }
 
 // deepCursor is the cursor of a page far behind in somebody's list, or of its end.
-func deepCursor(b *testing.B, s *transaction.Service, c account.Caller) (cursor string) {
+func deepCursor(b *testing.B, s *transaction.Service, c account.Caller, f transaction.Filter) (cursor string) {
 	b.Helper()
 	for range 40 {
-		p, err := s.List(context.Background(), c, transaction.Filter{After: cursor})
+		f.After = cursor
+		p, err := s.List(context.Background(), c, f)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -40,7 +40,7 @@ type Filter struct {
 	Due      Due
 	// Responsible is Me, Nobody or the id of a specialist user; an unknown one finds nothing.
 	Responsible string
-	Sort        string // ByWork; "": the newest first
+	Sort        string // ByWork or one of Sorts, with a minus in front for the other direction; "": the newest first
 	After       string // keyset cursors; opaque; an invalid one is ignored
 	Before      string
 }
@@ -56,7 +56,13 @@ func (f Filter) Narrow() bool {
 	return f.Query != "" || f.Kind != "" || f.Status != "" || f.Customer != "" || f.Due != "" || f.Responsible != ""
 }
 
-// Page is one page of a list, newest first.
+// Searches says whether the filter has words to search for.
+func (f Filter) Searches() bool {
+	_, ok := parseQuery(f.Query)
+	return ok
+}
+
+// Page is one page of a list.
 type Page = listing.Page[Transaction]
 
 // List returns a page of all transactions that the caller may read. Others are in no row and in no count. The page is
@@ -78,6 +84,9 @@ func (s *Service) First(ctx context.Context, c account.Caller, f Filter, n int) 
 	l, ok, err := s.list(ctx, c, of, f)
 	if err != nil || !ok {
 		return Page{}, err
+	}
+	if l.order.by != byNumber {
+		return listing.First(ctx, sortedList{l}, n)
 	}
 	return listing.First(ctx, l, n)
 }
@@ -107,14 +116,11 @@ func (s *Service) page(ctx context.Context, c account.Caller, of uuid.UUID, f Fi
 	if err != nil || !ok {
 		return Page{}, err
 	}
-	if l.isWork() {
-		return listing.Read(ctx, workList{l}, f.After, f.Before)
+	if l.order.by != byNumber {
+		return listing.Read(ctx, sortedList{l}, f.After, f.Before)
 	}
 	return listing.Read(ctx, l, f.After, f.Before)
 }
-
-// isWork says whether the list is a work list.
-func (l *list) isWork() bool { return l.filter.Sort == ByWork && !l.search && l.customer == uuid.Nil }
 
 // list makes the list of a filter; ok=false when the caller may read no transactions.
 func (s *Service) list(ctx context.Context, c account.Caller, of uuid.UUID, f Filter) (l *list, ok bool, err error) {
@@ -131,6 +137,11 @@ func (s *Service) list(ctx context.Context, c account.Caller, of uuid.UUID, f Fi
 	l.wanted = l.terms
 	if l.search && f.Kind != "" {
 		l.wanted, _ = parseQuery(f.Query, kindNeedle(f.Kind))
+	}
+	if l.order = l.orderOf(f.Sort); l.order.by == byKind {
+		if l.kinds, err = AllKinds(ctx, s.db); err != nil {
+			return nil, false, err
+		}
 	}
 	if l.byRelation() && scope.Matters()&policies.Access != 0 {
 		l.accesses, err = s.accessesOf(ctx, c.ID)
@@ -153,7 +164,7 @@ type limits struct {
 	perRow int
 	// sample is the number of transactions in the sample that says which trigrams of a search are rare. Tests set it.
 	sample int
-	// own is how many transactions a person may see so that a work list reads and sorts all of them.
+	// own is how many transactions a person may see, or a filter find, so that all of them are read and sorted.
 	own int
 }
 
@@ -170,6 +181,8 @@ type list struct {
 	customer uuid.UUID   // Nil: all customers
 	accesses []uuid.UUID // customers to which the caller has an active access
 	filter   Filter
+	order    order
+	kinds    []Kind // in their order, if the list is sorted by them
 	terms    store.Terms
 	search   bool        // terms are not empty
 	wanted   store.Terms // the terms and the kind, in the form of the trigram index
@@ -186,25 +199,33 @@ type reading = listing.Reading[int64]
 // result is what a reading found.
 type result = listing.Found[int64]
 
-// cursorVersion changes when the meaning of a key changes. Cursors of older versions are then ignored.
-const cursorVersion = 2
+// Versions of cursors, of the newest first and of the oldest first. They change when the meaning of a key changes. Cursors of
+// older versions are then ignored.
+const (
+	cursorVersion = 2
+	oldestVersion = 3
+)
+
+// version returns the version of the list's cursors.
+func (l *list) version() byte {
+	if l.order.reversed {
+		return cursorVersion
+	}
+	return oldestVersion
+}
 
 // Encode writes a cursor.
-func (l *list) Encode(number int64) string { return encode(number) }
+func (l *list) Encode(number int64) string { return listing.Encode(l.version(), number) }
 
-// Decode reads a cursor.
-func (l *list) Decode(cursor string) (number int64, ok bool) { return decode(cursor) }
-
-func encode(number int64) string { return listing.Encode(cursorVersion, number) }
-
-// decode reads a cursor; ok=false when encode did not write it.
-func decode(cursor string) (number int64, ok bool) {
-	ok = listing.Decode(cursor, cursorVersion, &number)
+// Decode reads a cursor; ok=false when Encode did not write it.
+func (l *list) Decode(cursor string) (number int64, ok bool) {
+	ok = listing.Decode(cursor, l.version(), &number)
 	return number, ok
 }
 
-// Find finds the rows of a reading.
+// Find finds the rows of a reading. The oldest first are those that are read backwards.
 func (l *list) Find(ctx context.Context, r reading) (result, error) {
+	r.Back = r.Back == l.order.reversed
 	return listing.Find(ctx, r, l.count, l.race)
 }
 

@@ -311,13 +311,73 @@ func TestCount(t *testing.T) {
 	})
 }
 
+// orders are all orders of lists.
+func orders() []order {
+	all := []order{{by: ByWork}}
+	for _, by := range Sorts {
+		all = append(all, order{by, false}, order{by, true})
+	}
+	return all
+}
+
+// TestSortCursors: a cursor is read only in the order for which it was written.
+func TestSortCursors(t *testing.T) {
+	for _, o := range orders() {
+		k := sortKey{Phase: 1, Number: 10_001}
+		switch {
+		case o.by == byNumber:
+			continue
+		case o.by == byName:
+			k.Text = "ärger!" // of a name that has no letters, or of one that an earlier version has folded
+		case o.by == byCustomer:
+			k.Text, k.Owner = "kuhn berta", 10_007
+		case o.dated(k.Phase):
+			k.Text = "2026-11-24"
+		case o.valued(k.Phase):
+			k.Text, k.Person = "anna amt", newID().String()
+		}
+		cursor := k.encode(o)
+		for _, other := range orders() {
+			got, ok := decodeKey(cursor, other, 2)
+			assert.Equal(t, o == other, ok, "%+v is read in the order %+v", o, other)
+			if ok {
+				assert.Equal(t, k, got, "%+v", o)
+			}
+		}
+		_, ok := decodeKey(cursor, o, 1)
+		assert.False(t, ok, "%+v: of a phase that the list does not have", o)
+	}
+	for name, cursor := range map[string]string{
+		"no number":            sortKey{Text: "a"}.encode(order{by: byName}),
+		"a zero":               sortKey{Text: "a\x00", Number: 1}.encode(order{by: byName}),
+		"no text":              sortKey{Text: "a\xff", Number: 1}.encode(order{by: byName}),
+		"no date where one is": sortKey{Number: 1}.encode(order{by: byDue}),
+		"no person":            sortKey{Text: "a", Number: 1}.encode(order{by: byResponsible}),
+	} {
+		for _, by := range []string{byName, byDue, byResponsible} {
+			_, ok := decodeKey(cursor, order{by: by}, 9)
+			assert.False(t, ok, "%s, by %s", name, by)
+		}
+	}
+}
+
 func FuzzCursor(f *testing.F) {
 	f.Add(encode(10_001))
+	f.Add(sortKey{Text: "!?", Number: 10_001}.encode(order{by: byName}))
+	f.Add(sortKey{Text: "kuhn", Owner: 10_007, Number: 10_001}.encode(order{by: byCustomer}))
+	f.Add(sortKey{Text: "2026-11-24", Number: 10_001}.encode(order{by: byDue}))
+	f.Add(sortKey{Text: "anna", Person: "0198c0de-0000-7000-8000-000000000001", Number: 10_001}.encode(order{by: byResponsible}))
 	f.Add("")
 	f.Add(strings.Repeat("\n", 34)) // a decoder that skips line breaks reads nothing
 	f.Fuzz(func(t *testing.T, s string) {
-		if number, ok := decode(s); ok && encode(number) != s {
-			t.Errorf("%q is read and written as %q", s, encode(number))
+		for _, o := range orders() {
+			l := &list{order: o}
+			if number, ok := l.Decode(s); ok && l.Encode(number) != s {
+				t.Errorf("%q is read and written as %q", s, l.Encode(number))
+			}
+			if k, ok := decodeKey(s, o, 9); ok && o.by != byNumber && k.encode(o) != s {
+				t.Errorf("%q is read and written as %q, %+v", s, k.encode(o), o)
+			}
 		}
 	})
 }

@@ -93,6 +93,119 @@ func TestListPlans(t *testing.T) {
 	})
 }
 
+// TestSortPlans: who sees all transactions reads each order along indexes, from any row in both directions, and nothing is
+// sorted but the transactions of a customer. What somebody sees, or a filter finds, is read and sorted if it is little.
+func TestSortPlans(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for i := range 30 {
+			w.create(w.anna, w.customer, fmt.Sprint("Vertrag ", i))
+		}
+		w.Exec(`UPDATE transactions SET due = '2026-11-01', status = 'closed' WHERE number > 10020`)
+		for _, c := range []struct {
+			f    Filter
+			want []string // of each range
+		}{
+			{Filter{Sort: byName}, []string{"transactions_name"}},
+			{Filter{Sort: byName, Kind: "other"}, []string{"transactions_name"}},
+			{Filter{Sort: byCustomer}, []string{"customer_name"}},
+			{Filter{Sort: byCustomer, Status: Open}, []string{"customer_name"}},
+			{Filter{Sort: byKind, Kind: "other"}, []string{"transactions_kind"}},
+			{Filter{Sort: byStatus}, []string{"transactions_status", "transactions_status", "transactions_status"}},
+			{Filter{Sort: byDue}, []string{"transactions_due", "transactions_due_closed", "transactions_due", "transactions_due_closed"}},
+			{Filter{Sort: byDue, Kind: "other", Status: Open}, []string{"transactions_kind_due", "transactions_kind_due"}},
+			{Filter{Sort: byDue, Responsible: Me, Status: InReview}, []string{"transactions_responsible_due", "transactions_responsible_due"}},
+			{Filter{Sort: byResponsible}, []string{"account_specialists", "transactions_nobody"}},
+			{Filter{Sort: byResponsible, Kind: "other", Responsible: Nobody}, []string{"transactions_nobody"}},
+			{Filter{Sort: byDue, Due: Overdue}, []string{"transactions_due"}},
+			{Filter{Sort: byDue, Due: NoDue, Status: Closed}, []string{"transactions_due_closed"}},
+		} {
+			for _, sort := range []string{c.f.Sort, "-" + c.f.Sort} {
+				f := c.f
+				f.Sort = sort
+				l, ok, err := w.list(w.Ctx, w.auditor, uuid.Nil, f)
+				w.Must(err)
+				require.True(t, ok)
+				sorted := sortedList{l}
+				var indexes []string
+				for _, phase := range sorted.phases() {
+					from := &sortKey{Phase: phase, Text: "2026-11-01", Owner: 10_001, Person: w.anna.ID.String(), Number: 10_010}
+					for _, r := range []sortReading{{Limit: 51}, {Limit: 51, Back: true}, {Limit: 51, From: from}, {Limit: 51, From: from, Back: true}} {
+						for _, q := range sorted.ranges(phase, r) {
+							plan := w.plan(q.String(), "sort")
+							name := fmt.Sprintf("%+v, %+v: %s\n%s", f, r, q, plan)
+							assert.NotContains(t, strings.ReplaceAll(plan, "Incremental Sort", ""), "Sort  (", name)
+							assert.NotContains(t, plan, "Seq Scan on transactions", name)
+							assert.NotContains(t, plan, "Seq Scan on customer", name)
+							assert.NotContains(t, plan, "Seq Scan on account", name)
+							assert.NotContains(t, plan, "TEMP B-TREE", name)
+							if r.From != nil { // a later page costs as much as the first one
+								assert.NotContains(t, plan, "SCAN t", name)
+								assert.NotContains(t, plan, "SCAN c ", name)
+								assert.NotContains(t, plan, "SCAN p ", name)
+							}
+							if r.From == nil && !r.Back {
+								indexes = append(indexes, usedIndex.FindString(plan))
+							}
+						}
+					}
+				}
+				assert.ElementsMatch(t, c.want, indexes, "%+v", f)
+			}
+		}
+		seen := &gathered{}
+		w.db.DB = w.db.WithQueryHook(seen)
+		for _, c := range []struct {
+			who   account.Caller
+			f     Filter
+			reads bool // it reads and sorts them
+		}{
+			{w.anna, Filter{Sort: byName}, true},
+			{w.auditor, Filter{Sort: byName}, false},
+			{w.auditor, Filter{Sort: byName, Kind: "other"}, true},
+			{w.auditor, Filter{Sort: byCustomer, Due: Overdue}, true},
+			{w.auditor, Filter{Sort: byKind, Due: NoDue}, true},
+			{w.auditor, Filter{Sort: byStatus, Responsible: Me}, true},
+			{w.auditor, Filter{Sort: byDue, Responsible: Nobody}, true},
+			{w.auditor, Filter{Sort: byDue}, false},
+			{w.auditor, Filter{Sort: byResponsible}, false},
+		} {
+			*seen = gathered{}
+			_, err := w.List(w.Ctx, c.who, c.f)
+			require.NoError(t, err)
+			assert.Equal(t, c.reads, seen.walks == "", "%+v for %s is read along the indexes: %s", c.f, c.who.Name, seen.walks)
+			for _, query := range seen.gathers {
+				plan := w.plan(query)
+				assert.NotContains(t, plan, "Seq Scan on transactions", query)
+				assert.NotContains(t, plan, "SCAN t\n", query)
+			}
+			if w.db.IsPostgres() && !c.reads {
+				plan := w.plan(seen.walks, "sort")
+				assert.NotContains(t, plan, "cost=1000000", "a plan that was to be avoided: %s", plan)
+			}
+		}
+	})
+}
+
+// usedIndex matches the first index of a plan that is not for the rights of the caller or the customers that are being deleted.
+var usedIndex = regexp.MustCompile(`transactions_\w+|customer_name|account_specialists`)
+
+// gathered remembers how lists are sorted.
+type gathered struct {
+	gathers []string
+	walks   string
+}
+
+func (g *gathered) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+func (g *gathered) AfterQuery(_ context.Context, e *bun.QueryEvent) {
+	if strings.HasPrefix(e.Query, `WITH own`) {
+		g.gathers = append(g.gathers, e.Query)
+	}
+	if strings.Contains(e.Query, `AS part LIMIT`) {
+		g.walks = e.Query
+	}
+}
+
 // TestAbsentWordIsAskedFewTimes: however many blocks of numbers there are, a word that does not occur, or hardly, takes the
 // same few queries, and none of them names blocks.
 func TestAbsentWordIsAskedFewTimes(t *testing.T) {
@@ -190,7 +303,7 @@ func TestExpectedBlocks(t *testing.T) {
 }
 
 // plan is how the database answers a query. PostgreSQL would read such a small table as a whole.
-func (w *world) plan(query string) string {
+func (w *world) plan(query string, avoiding ...string) string {
 	w.Helper()
 	var lines []string
 	if !w.db.IsPostgres() {
@@ -205,8 +318,10 @@ func (w *world) plan(query string) string {
 		return strings.Join(lines, "\n")
 	}
 	w.InTx(func(ctx context.Context, tx bun.Tx) error {
-		if _, err := tx.ExecContext(ctx, `SET LOCAL enable_seqscan = off`); err != nil {
-			return err
+		for _, scan := range append(avoiding, "seqscan") {
+			if _, err := tx.ExecContext(ctx, `SET LOCAL enable_`+scan+` = off`); err != nil {
+				return err
+			}
 		}
 		return tx.NewRaw(`EXPLAIN `+query).Scan(ctx, &lines)
 	})

@@ -133,8 +133,8 @@ var errEnough = errors.New("enough")
 
 // each reads a list, part by part.
 func (s *Service) each(ctx context.Context, l *list, each func(rows []Transaction) error) error {
-	if l.isWork() {
-		return listing.Each(ctx, workList{l}, exportPage, each)
+	if l.order.by != byNumber {
+		return listing.Each(ctx, sortedList{l}, exportPage, each)
 	}
 	return listing.Each(ctx, l, exportPage, each)
 }

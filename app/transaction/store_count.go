@@ -63,6 +63,11 @@ func (l *list) count(ctx context.Context) (n int, more bool, err error) {
 	if n, ok, err := l.countIndexed(ctx); ok || err != nil {
 		return n, false, err
 	}
+	return l.countFastest(ctx)
+}
+
+// countFastest is count if no index is sufficient.
+func (l *list) countFastest(ctx context.Context) (n int, more bool, err error) {
 	w := l.fastest
 	if !w.whole { // begins anew
 		w = &way{read: w.read, last: w.last}

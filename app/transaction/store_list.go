@@ -44,7 +44,10 @@ func (l *list) ranged(q *bun.SelectQuery) *bun.SelectQuery {
 	return l.byIndex(q, ``)
 }
 
-func (l *list) filtered(q *bun.SelectQuery) *bun.SelectQuery {
+func (l *list) filtered(q *bun.SelectQuery) *bun.SelectQuery { return l.answering(l.duly(q)) }
+
+// duly adds the condition of the filter on the due date.
+func (l *list) duly(q *bun.SelectQuery) *bun.SelectQuery {
 	switch l.filter.Due {
 	case Overdue:
 		q.Where(`t.due <> '' AND t.due < ? AND t.status <> 'closed'`, l.today)
@@ -53,7 +56,7 @@ func (l *list) filtered(q *bun.SelectQuery) *bun.SelectQuery {
 	case NoDue:
 		q.Where(`t.due = ''`)
 	}
-	return l.answering(q)
+	return q
 }
 
 // dead selects the customers that are being deleted; no list shows their transactions.
@@ -109,7 +112,7 @@ func (l *list) ways(r reading) []*way {
 }
 
 func (l *list) way(r reading, read func(context.Context, *way, int) error) *way {
-	return &way{read: read, first: l.limits.first, rest: r, whole: r.From == nil && !r.Back}
+	return &way{read: read, first: l.limits.first, rest: r, whole: r.From == nil}
 }
 
 // walk reads the list's own range.

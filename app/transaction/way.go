@@ -9,7 +9,7 @@ type way struct {
 	read  func(ctx context.Context, w *way, n int) error
 	first int     // the number of rows in the first part
 	rest  reading // what was not read yet; its limit is that of the whole reading
-	whole bool    // it has begun at the beginning of the list, forwards
+	whole bool    // it has begun at an end of the list
 	last  int     // the number of rows that the last part was to have
 	seen  int     // the number of rows read
 	found int     // how many of them are in the list

@@ -14,6 +14,7 @@ import (
 	"kontor/app/account/accounttest"
 	"kontor/app/assignment"
 	"kontor/app/customer"
+	"kontor/app/listing"
 	"kontor/app/note"
 	"kontor/app/sample"
 	"kontor/app/store"
@@ -184,3 +185,6 @@ func (w *world) continueAfter(last int64) {
 		return l.InTx(w.Ctx, func(l store.Load) error { return l.Number(w.Ctx, Counter, last) })
 	}))
 }
+
+// encode writes a cursor of a list with the newest first.
+func encode(number int64) string { return listing.Encode(cursorVersion, number) }

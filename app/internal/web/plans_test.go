@@ -15,6 +15,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
+	"kontor/app/transaction"
 )
 
 // growing are the tables that have a row for each customer, or more.
@@ -38,7 +39,10 @@ func lists() (addresses []string) {
 		}
 	}
 	for _, f := range []string{"", "kind=contract", "status=open", "status=closed", "due=overdue", "due=none", "responsible=me", "responsible=none", "kind=contract&responsible=me&status=closed"} {
-		addresses = append(addresses, "/transactions?"+f, "/transactions?sort=newest&"+f, "/transactions?q=a&"+f)
+		addresses = append(addresses, "/transactions?"+f, "/transactions?q=a&"+f)
+		for _, sort := range transaction.Sorts {
+			addresses = append(addresses, "/transactions?sort="+sort+"&"+f, "/transactions?sort=-"+sort+"&"+f, "/transactions?q=a&sort="+sort+"&"+f)
+		}
 	}
 	return addresses
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -187,4 +188,88 @@ func TestTransactionsExported(t *testing.T) {
 	assert.Zero(t, b.get("/transactions").doc(t).Find(`a[href^="/transactions.csv"]`).Length())
 	b.get("/transactions.csv").want(t, http.StatusForbidden)
 	b.get("/transactions.xlsx").want(t, http.StatusForbidden)
+}
+
+// TestTransactionsSorted: the heads of My transactions sort it in both directions, with every filter, in the export and in a
+// saved view. A search says that it is not sorted by what was asked for. From each order a link leads back to the work list.
+func TestTransactionsSorted(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	for i, name := range []string{"Mietvertrag", "Ärger", "Zoll"} {
+		tr := w.transaction(name)
+		w.Exec(`UPDATE transactions SET kind = ?, status = ?, due = ? WHERE id = ?`, []string{"tax_return", "contract", "other"}[i],
+			[]string{"closed", "in_review", "open"}[i], []string{"2026-12-24", "", "2026-12-01"}[i], tr.ID)
+	}
+	w.Exec(`UPDATE transactions SET responsible_id = ? WHERE name = 'Mietvertrag'`, w.admin.ID)
+	listed := func(a answer) (all []string) {
+		a.doc(t).Find("table.transactions tbody .name").Each(func(_ int, n *goquery.Selection) { all = append(all, n.Text()) })
+		return all
+	}
+	const work = "Zoll Ärger Mietvertrag" // the first one is closed
+	for query, want := range map[string]string{
+		"sort=name": "Ärger Mietvertrag Zoll", "sort=-name": "Zoll Mietvertrag Ärger",
+		"sort=number": "Mietvertrag Ärger Zoll", "sort=-number": "Zoll Ärger Mietvertrag", "sort=newest": "Zoll Ärger Mietvertrag",
+		"sort=customer": "Mietvertrag Ärger Zoll", "sort=-customer": "Zoll Ärger Mietvertrag",
+		"sort=responsible": "Mietvertrag Zoll Ärger", "sort=-responsible": "Mietvertrag Zoll Ärger",
+		"sort=kind": "Ärger Mietvertrag Zoll", "sort=-kind": "Zoll Mietvertrag Ärger",
+		"sort=status": "Zoll Ärger Mietvertrag", "sort=-status": "Mietvertrag Ärger Zoll",
+		"sort=due": "Zoll Mietvertrag Ärger", "sort=-due": "Mietvertrag Zoll Ärger",
+		"sort=name&status=open&responsible=none": "Zoll", "sort=name&responsible=me": "Mietvertrag",
+		"sort=name&q=%21": "Ärger Mietvertrag Zoll", "sort=name&q=berta": "Zoll Ärger Mietvertrag", "sort=number&q=berta": "Mietvertrag Ärger Zoll",
+		"sort=-name&customer=K-10001": "Zoll Mietvertrag Ärger", "customer=K-10001": "Zoll Ärger Mietvertrag",
+		"sort=nonsense": work, "": work,
+	} {
+		a := b.get("/transactions?" + query)
+		a.want(t, http.StatusOK)
+		assert.Equal(t, want, strings.Join(listed(a), " "), query)
+		assert.Equal(t, query == "" || query == "sort=nonsense", a.doc(t).Find("tr.group").Length() > 0, "%q has groups", query)
+		if !strings.Contains(query, "customer=") {
+			assert.Equal(t, want, strings.Join(listed(b.get("/customers/"+w.customer.String()+"/transactions?"+query)), " "), "of the customer: %s", query)
+		}
+		var exported []string
+		for _, line := range strings.Split(strings.TrimSpace(b.get("/transactions.csv?"+query).body), "\r\n")[1:] {
+			exported = append(exported, strings.Split(line, ",")[1])
+		}
+		assert.Equal(t, want, strings.Join(exported, " "), "exported: %s", query)
+	}
+	doc := b.get("/transactions?kind=contract&sort=name").doc(t)
+	for selector, want := range map[string]string{
+		"th[aria-sort=ascending] a@href": "/transactions?kind=contract&sort=-name", "th:nth-child(2)@aria-sort": "none",
+		"th a[href$='=customer']@href": "/transactions?kind=contract&sort=customer", ".count a@href": "/transactions?kind=contract",
+		"th a[href$='=due']@href": "/transactions?kind=contract&sort=due", "[form=filter][name=sort]@value": "name",
+		"a[href^='/transactions.csv']@href": "/transactions.csv?kind=contract&sort=name", ".selection-filter, #selection [name=sort]@value": "name",
+	} {
+		css, name, _ := strings.Cut(selector, "@")
+		assert.Equal(t, want, attr(doc, css, name), selector)
+	}
+	doc = b.get("/transactions?sort=-customer").doc(t)
+	assert.Equal(t, "/transactions?sort=customer", attr(doc, "th[aria-sort=descending] a:last-of-type", "href"))
+	doc = b.get("/transactions").doc(t)
+	assert.Zero(t, doc.Find("th[aria-sort=ascending], th[aria-sort=descending], .count a").Length(), "a work list is sorted by no column alone")
+	searched := b.get("/transactions?q=berta&sort=name")
+	searched.want(t, http.StatusOK, "Search results: newest first")
+	assert.Equal(t, "/transactions?q=berta&sort=number", attr(searched.doc(t), "th[aria-sort=descending] a", "href"))
+	assert.Equal(t, 1, searched.doc(t).Find("th a").Length(), "a search is sorted by number only")
+	assert.NotContains(t, b.get("/transactions?q=berta&sort=number").text(), "Search results:")
+	assert.NotContains(t, b.get("/transactions?q=berta").text(), "Search results:")
+	assert.NotContains(t, b.get("/transactions?q=%21&sort=name").text(), "Search results:", "there is nothing to search for")
+	b.send("/views", "list", "transactions", "query", "kind=contract&sort=-due", "name", "Verträge").goesTo(t, "/transactions?kind=contract&sort=-due")
+	assert.Equal(t, "Verträge", strings.TrimSpace(b.get("/transactions?kind=contract&sort=-due").doc(t).Find("[aria-current=true]").Text()))
+}
+
+// TestEverybodyCanBeAskedFor: the filters by person offer oneself and nobody first, then everybody, also in a large firm.
+func TestEverybodyCanBeAskedFor(t *testing.T) {
+	w := newWorld(t)
+	const people = 500
+	for i := range people {
+		w.Person(fmt.Sprintf("Zoe %03d", i), true)
+	}
+	b := w.signedIn()
+	for list, field := range map[string]string{"/transactions": "responsible", "/customers": "administrator"} {
+		var offered []string
+		b.get(list).doc(t).Find("select[name=" + field + "] option").Each(func(_ int, o *goquery.Selection) { offered = append(offered, o.Text()) })
+		assert.Contains(t, []string{"Me", "Mine"}, offered[1], list)
+		assert.Equal(t, []string{"Zoe 000", "Zoe 001"}, offered[len(offered)-people:len(offered)-people+2], list)
+		assert.Equal(t, fmt.Sprintf("Zoe %03d", people-1), offered[len(offered)-1], list)
+	}
 }

@@ -75,6 +75,7 @@ type transactionList struct {
 	Dues     []text.Option
 	People   []text.Option // who can be asked for as responsible; none in a fragment, which leaves the form as it is
 	Sort     string        // the order in the address, "" if it is the usual one
+	Work     string        // address of the work list with the same filter; "" if this is it, or if there is none
 	Next     string        // addresses of the next and the previous page
 	Prev     string
 	Views    []savedview.Link
@@ -120,13 +121,21 @@ type transactionRow struct {
 func readList(c *fiber.Ctx) transactionList {
 	d := transactionList{Path: "/transactions", Filter: readTransactionFilter(c)}
 	d.Filter.Customer = kit.QueryTerm(c, "customer")
-	if d.Sort = c.Query("sort"); d.Sort != newest {
+	d.readSort(c)
+	return d
+}
+
+// readSort reads the order from an address. Without one, My transactions is a work list.
+func (d *transactionList) readSort(c *fiber.Ctx) {
+	if d.Sort = c.Query("sort"); d.Sort == newest {
+		d.Sort = byNumber
+	}
+	if !slices.Contains(transaction.Sorts, strings.TrimPrefix(d.Sort, "-")) {
 		d.Sort = ""
 	}
-	if d.Sort == "" && d.Filter.Query == "" && d.Filter.Customer == "" {
+	if d.Filter.Sort = d.Sort; d.Sort == "" && d.Customer == nil && d.Filter.Query == "" && d.Filter.Customer == "" {
 		d.Filter.Sort = transaction.ByWork
 	}
-	return d
 }
 
 // ReadList reads the filter of My transactions from an address, without the page.
@@ -154,6 +163,7 @@ func (s *Screens) listCustomerTransactions(c *fiber.Ctx) error {
 		return err
 	}
 	d := transactionList{Customer: &cu, Path: cu.Path + "/transactions", Filter: readTransactionFilter(c)}
+	d.readSort(c)
 	if d.Page, err = s.transactions.OfCustomer(s.Ctx(c), s.Caller(c), cu.ID, d.Filter); err != nil {
 		return err
 	}
@@ -188,7 +198,12 @@ func (s *Screens) renderTransactions(c *fiber.Ctx, d transactionList, v kit.View
 			}
 		}
 	}
-	d.Without = s.views.Without(c, saved.Transactions, "")
+	d.Without = s.views.Without(c, saved.Transactions, strings.TrimPrefix(d.Sort, "-"))
+	if d.Customer == nil && d.Sort != "" && d.Filter.Query == "" && d.Filter.Customer == "" {
+		work := d
+		work.Sort = ""
+		d.Work = work.url("", "")
+	}
 	if _, query, _ := strings.Cut(d.url("", ""), "?"); d.Customer == nil {
 		d.ColumnsPath = savedview.ColumnsPath(saved.Transactions, query)
 		if err := s.transactions.MayExport(s.Caller(c)); err == nil {
@@ -247,8 +262,11 @@ func fieldsOf(d transactionList) (list []kit.Field) {
 	return list
 }
 
-// newest is the value of the parameter sort for a list with the newest first, where that is not usual.
-const newest = "newest"
+// Values of the parameter sort for a list with the newest first: the present one, and that of addresses that people have kept.
+const (
+	byNumber = "-number"
+	newest   = "newest"
+)
 
 // url is the address of the list. cursor is "" for the first page.
 func (d transactionList) url(cursor, value string) string {
@@ -278,24 +296,47 @@ func (s *Screens) groups(c *fiber.Ctx, d transactionList, kinds []transaction.Ki
 	return list
 }
 
-// headsOf makes the heads of the columns. The list of all transactions can be sorted by number and by due date.
-func headsOf(d transactionList) []kit.Column {
-	number, due := kit.Column{Text: "customers.number"}, kit.Column{Text: "field.due"}
-	if d.Customer == nil && d.Filter.Query == "" && d.Filter.Customer == "" {
-		asc := d
-		asc.Sort = ""
-		desc := d
-		desc.Sort = newest
-		number.Href, number.Sort, due.Href, due.Sort = desc.url("", ""), "none", asc.url("", ""), "none"
-		if d.Filter.Sort == transaction.ByWork {
-			due.Sort = "ascending"
-		} else {
-			number.Sort = "descending"
+// columns are the columns of the list, with the order that sorts it by each. The name stands above the customer's.
+var columns = []struct {
+	id, sort string
+	low      bool
+}{
+	{"customers.number", "number", false}, {"field.name", "name", false}, {"attention.customer", "customer", false}, {"field.kind", "kind", true},
+	{"field.due", "due", false}, {"field.responsible", "responsible", false}, {"field.status", "status", false},
+}
+
+// headsOf makes the heads of the columns. Clicking the active column reverses its order. A search is sorted by number only.
+func headsOf(d transactionList) (heads []kit.Column) {
+	in, searches := d.Filter.Sort, d.Filter.Searches()
+	if in == "" || d.Unsorted() {
+		in = byNumber
+	}
+	for _, column := range columns {
+		h := kit.Column{Text: column.id, Low: column.low}
+		if !searches || column.sort == "number" {
+			g := d
+			h.Sort, g.Sort = "none", column.sort
+			switch in {
+			case column.sort:
+				h.Sort, g.Sort = "ascending", "-"+column.sort
+			case "-" + column.sort:
+				h.Sort = "descending"
+			}
+			h.Href = g.url("", "")
+		}
+		switch {
+		case column.id != "attention.customer":
+			heads = append(heads, h)
+		case d.Customer == nil:
+			heads[len(heads)-1].Second = &h
 		}
 	}
-	return []kit.Column{
-		number, {Text: "field.name"}, {Text: "field.kind", Low: true}, due, {Text: "field.responsible"}, {Text: "field.status"},
-	}
+	return heads
+}
+
+// Unsorted says whether a search is not in the order that was asked for.
+func (d transactionList) Unsorted() bool {
+	return d.Filter.Searches() && d.Sort != "" && strings.TrimPrefix(d.Sort, "-") != "number"
 }
 
 // askedFor are the people of whom the responsible one can be asked for.

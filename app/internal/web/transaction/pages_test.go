@@ -24,10 +24,15 @@ func TestPagesRender(t *testing.T) {
 	}}
 	list := transactionList{Path: "/transactions", Groups: []group{{Name: transaction.GroupOverdue, Rows: []listRow{late.listed(true), late.listed(false)}}}, Heads: headsOf(transactionList{}), Page: transaction.Page{Count: 1000, Capped: true}, Next: "/n", Prev: "/p",
 		Kinds: locales, Statuses: locales, Dues: locales}
+	sorted, searched := list, list
+	sorted.Sort, sorted.Filter.Sort, sorted.Work = "-customer", "-customer", "/transactions"
+	sorted.Heads = headsOf(sorted)
+	searched.Sort, searched.Filter.Sort, searched.Filter.Query = "name", "name", "x"
+	searched.Heads = headsOf(searched)
 	wrong := kittest.Wrong("login", "password", "password_repeat", "code", "name", "username", "email", "roles", "current_password", "email_password")
 	kittest.Render(t, "transaction", map[string][]any{
 		"transaction/index": {transactionList{Path: "/transactions"}, transactionList{Path: "/transactions"}, list,
-			transactionList{Path: "/transactions", Filter: transaction.Filter{Query: "x"}}},
+			transactionList{Path: "/transactions", Filter: transaction.Filter{Query: "x"}}, sorted, searched},
 		"transaction/customer": {transactionList{Path: "/c/transactions", Customer: &customerpage.Head{}, Add: true},
 			transactionList{Path: "/c/transactions", Customer: &customerpage.Head{}}},
 		"transaction/show": {transactionPage{Transaction: Head{transactionRow: late, MaySeeFirm: true, MayProcess: true}, Form: wrong, Moves: movesFrom(transaction.Open)},
