@@ -21,6 +21,9 @@ import (
 	"kontor/policies"
 )
 
+// signIns is how many sign-ins of a person are in the log.
+const signIns = 6
+
 // Firm fills a database without customers with a tax adviser's firm, Steuerkanzlei Lindner: about forty customers of both
 // types, eight specialist users, accesses in every activity status, and messages in every state. Nobody knows
 // the passwords of the new people. To look around, use the specialist user who exists already; they administer every third customer. If there
@@ -36,6 +39,12 @@ func Firm(ctx context.Context, db *store.DB, now store.Clock, customers *custome
 	})
 	return filled && err == nil, err
 }
+
+const (
+	domain = "lindner.example"
+	// office is the network address of what is done in the firm's office.
+	office = "192.0.2.10"
+)
 
 // firm is the transaction in which the firm is created.
 type firm struct {
@@ -54,14 +63,14 @@ var staff = []struct {
 	active      bool
 	signedIn    int // hours ago; 0: never, so without a password
 }{
-	{"Katharina Lindner", "lindner@lindner.example", []policies.Role{policies.Specialist, policies.UserAdministrator, policies.DataAdministrator}, true, 3},
-	{"Thomas Brandt", "brandt@lindner.example", []policies.Role{policies.Specialist}, true, 1},
-	{"Ayşe Yıldırım", "yildirim@lindner.example", []policies.Role{policies.Specialist, policies.TemplateAdministrator}, true, 26},
-	{"Jürgen Groß", "gross@lindner.example", []policies.Role{policies.Specialist}, true, 50},
-	{"Małgorzata Nowak", "nowak@lindner.example", []policies.Role{policies.Specialist}, true, 5},
-	{"Florian Österreicher", "oesterreicher@lindner.example", []policies.Role{policies.Specialist, policies.PolicyAdministrator}, true, 170},
-	{"Renate Vogt", "vogt@lindner.example", []policies.Role{policies.Auditor}, true, 0},
-	{"Uwe Petersen", "petersen@lindner.example", []policies.Role{policies.Specialist}, false, 24 * 45},
+	{"Katharina Lindner", "lindner@" + domain, []policies.Role{policies.Specialist, policies.UserAdministrator, policies.DataAdministrator}, true, 3},
+	{"Thomas Brandt", "brandt@" + domain, []policies.Role{policies.Specialist}, true, 1},
+	{"Ayşe Yıldırım", "yildirim@" + domain, []policies.Role{policies.Specialist, policies.TemplateAdministrator}, true, 26},
+	{"Jürgen Groß", "gross@" + domain, []policies.Role{policies.Specialist}, true, 50},
+	{"Małgorzata Nowak", "nowak@" + domain, []policies.Role{policies.Specialist}, true, 5},
+	{"Florian Österreicher", "oesterreicher@" + domain, []policies.Role{policies.Specialist, policies.PolicyAdministrator}, true, 170},
+	{"Renate Vogt", "vogt@" + domain, []policies.Role{policies.Auditor}, true, 0},
+	{"Uwe Petersen", "petersen@" + domain, []policies.Role{policies.Specialist}, false, 24 * 45},
 }
 
 func (f *firm) fill(ctx context.Context) error {
@@ -83,8 +92,11 @@ func (f *firm) fill(ctx context.Context) error {
 			return err
 		}
 		if a.LastSignInAt != nil {
-			if err := f.log(ctx, a, audit.Entry{At: *a.LastSignInAt, Action: audit.AccountSignedIn, SubjectID: store.NullID(a.ID), Subject: a.Name}); err != nil {
-				return err
+			for k := range signIns { // once every few days
+				at := a.LastSignInAt.Add(-time.Duration(k*(50+i*9)) * time.Hour)
+				if err := f.log(ctx, a, audit.Entry{At: at, Action: audit.AccountSignedIn, SubjectID: store.NullID(a.ID), Subject: a.Name}); err != nil {
+					return err
+				}
 			}
 		}
 		for _, role := range p.roles {
@@ -229,7 +241,7 @@ func (f *firm) log(ctx context.Context, by account.Account, e audit.Entry) (err 
 	if e.ID, err = uuid.NewV7AtTime(e.At); err != nil {
 		return err
 	}
-	e.ActorID, e.Actor, e.Address, e.Times = store.NullID(by.ID), by.Name, "192.0.2.10", 1
+	e.ActorID, e.Actor, e.Address, e.Times = store.NullID(by.ID), by.Name, office, 1
 	_, err = f.tx.NewInsert().Model(&e).Exec(ctx)
 	return err
 }
