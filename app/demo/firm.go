@@ -66,9 +66,9 @@ var staff = []struct {
 	{"Katharina Lindner", "lindner@" + domain, []policies.Role{policies.Specialist, policies.UserAdministrator, policies.DataAdministrator}, true, 3},
 	{"Thomas Brandt", "brandt@" + domain, []policies.Role{policies.Specialist}, true, 1},
 	{"Ayşe Yıldırım", "yildirim@" + domain, []policies.Role{policies.Specialist, policies.TemplateAdministrator}, true, 26},
-	{"Jürgen Groß", "gross@" + domain, []policies.Role{policies.Specialist}, true, 50},
-	{"Małgorzata Nowak", "nowak@" + domain, []policies.Role{policies.Specialist}, true, 5},
-	{"Florian Österreicher", "oesterreicher@" + domain, []policies.Role{policies.Specialist, policies.PolicyAdministrator}, true, 170},
+	{"Jürgen Groß", "gross@" + domain, []policies.Role{policies.Specialist}, true, 4},
+	{"Małgorzata Nowak", "nowak@" + domain, []policies.Role{policies.Specialist}, true, 170},
+	{"Florian Österreicher", "oesterreicher@" + domain, []policies.Role{policies.Specialist, policies.PolicyAdministrator}, true, 2},
 	{"Renate Vogt", "vogt@" + domain, []policies.Role{policies.Auditor}, true, 0},
 	{"Uwe Petersen", "petersen@" + domain, []policies.Role{policies.Specialist}, false, 24 * 45},
 }

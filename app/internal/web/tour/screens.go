@@ -3,11 +3,13 @@ package tour
 
 import (
 	"context"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/account"
 	"kontor/app/internal/web/kit"
+	"kontor/policies"
 )
 
 // Step is a step of the tour: what is seen where. Text ids "tour.<key>" and "tour_go.<key>".
@@ -33,8 +35,13 @@ func (s *Screens) Places() []kit.Place {
 	if s.steps == nil {
 		return nil
 	}
-	everybody := func(context.Context, account.Caller) (bool, error) { return true, nil }
-	return []kit.Place{{ID: "tour", Key: "r", Href: path, Icon: "bookmark", May: everybody}}
+	may := func(_ context.Context, c account.Caller) (bool, error) { return everywhere(c), nil }
+	return []kit.Place{{ID: "tour", Key: "r", Href: path, Icon: "bookmark", May: may}}
+}
+
+// everywhere says whether somebody has all roles, as the visitor of the demo has: the tour leads to places of all of them.
+func everywhere(c account.Caller) bool {
+	return !slices.ContainsFunc(policies.FirmRoles, func(r policies.Role) bool { return !slices.Contains(c.Roles, r) })
 }
 
 // Routes are the addresses of these pages.
@@ -49,6 +56,9 @@ func (s *Screens) Routes() []kit.Route {
 type page struct{ Steps []Step }
 
 func (s *Screens) show(c *fiber.Ctx) error {
+	if !everywhere(s.Caller(c)) {
+		return policies.ErrForbidden
+	}
 	steps, err := s.steps(s.Ctx(c), s.Caller(c))
 	if err != nil {
 		return err
