@@ -55,6 +55,7 @@ type firm struct {
 	staff     []account.Account
 	endUsers  map[string]uuid.UUID // accounts by e-mail
 	phones    int
+	entries   []audit.Entry // of the log
 }
 
 var staff = []struct {
@@ -94,7 +95,7 @@ func (f *firm) fill(ctx context.Context) error {
 		if a.LastSignInAt != nil {
 			for k := range signIns { // once every few days
 				at := a.LastSignInAt.Add(-time.Duration(k*(50+i*9)) * time.Hour)
-				if err := f.log(ctx, a, audit.Entry{At: at, Action: audit.AccountSignedIn, SubjectID: store.NullID(a.ID), Subject: a.Name}); err != nil {
+				if err := f.log(a, audit.Entry{At: at, Action: audit.AccountSignedIn, SubjectID: store.NullID(a.ID), Subject: a.Name}); err != nil {
 					return err
 				}
 			}
@@ -111,6 +112,9 @@ func (f *firm) fill(ctx context.Context) error {
 		if err := f.client(ctx, i, c); err != nil {
 			return fmt.Errorf("demo customer %d: %w", i+1, err)
 		}
+	}
+	if _, err := f.tx.NewInsert().Model(&f.entries).Exec(ctx); err != nil {
+		return err
 	}
 	return f.page(ctx)
 }
@@ -171,7 +175,7 @@ func (f *firm) client(ctx context.Context, i int, c client) error {
 		}
 	}
 	cu := customer.Customer{ID: id, Number: number, Type: t, Data: d}
-	if err := f.log(ctx, by, audit.Entry{
+	if err := f.log(by, audit.Entry{
 		At: since, Action: audit.CustomerCreated, CustomerID: store.NullID(id), SubjectID: store.NullID(id), Subject: cu.Label() + " " + cu.Name(),
 	}); err != nil {
 		return err
@@ -205,7 +209,7 @@ func (f *firm) note(ctx context.Context, cu customer.Customer, by account.Accoun
 	if _, err := f.tx.NewInsert().Model(&values).Table("note").Exec(ctx); err != nil {
 		return err
 	}
-	return f.log(ctx, by, audit.Entry{At: at, Action: audit.NoteWritten, CustomerID: store.NullID(cu.ID), SubjectID: store.NullID(id)})
+	return f.log(by, audit.Entry{At: at, Action: audit.NoteWritten, CustomerID: store.NullID(cu.ID), SubjectID: store.NullID(id)})
 }
 
 // data returns the data of a client, normalised as the form would normalise them.
@@ -236,12 +240,10 @@ func (f *firm) data(i int, c client) (customer.Type, customer.Data, error) {
 	return customer.Company, d, err
 }
 
-// log writes an entry of what a person did in the firm's office.
-func (f *firm) log(ctx context.Context, by account.Account, e audit.Entry) (err error) {
-	if e.ID, err = uuid.NewV7AtTime(e.At); err != nil {
-		return err
-	}
+// log makes an entry of what a person did in the firm's office. All of them are written at the end.
+func (f *firm) log(by account.Account, e audit.Entry) (err error) {
+	e.ID, err = uuid.NewV7AtTime(e.At)
 	e.ActorID, e.Actor, e.Address, e.Times = store.NullID(by.ID), by.Name, office, 1
-	_, err = f.tx.NewInsert().Model(&e).Exec(ctx)
+	f.entries = append(f.entries, e)
 	return err
 }

@@ -57,7 +57,7 @@ func (f *firm) matter(ctx context.Context, cu customer.Customer, i, k int, at ti
 	if err := assignment.Added(ctx, f.tx, cu.ID, id); err != nil {
 		return err
 	}
-	err = f.log(ctx, by, audit.Entry{
+	err = f.log(by, audit.Entry{
 		At: at, Action: audit.TransactionCreated, CustomerID: store.NullID(cu.ID), SubjectID: store.NullID(id), TransactionID: store.NullID(id),
 		Subject: transaction.Label(number) + " " + m.name,
 	})
