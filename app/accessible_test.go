@@ -36,7 +36,7 @@ var screens = []struct {
 		"{customer}/authorisations#selection", "{customer}/authorisations#why", "{customer}/authorisations/matrix#why", "{customer}/administrators", "{customer}/processors#nothing chosen", "{customer}/authorisations/matrix",
 		"{why}", "{transaction}/people", "{specialist}/sees",
 		"/policies/draft#rule", "/policies", "/policies/draft", "/policies/draft/text", "/policies/expectations/new", "/policies/expectations/new?role=person&object=transaction&action=read", "/policies/versions",
-		"/policies/versions/1", "/approvals", "/bulk",
+		"/policies/versions/1", "/approvals", "/bulk", "/tour",
 		"/customers#keys", "/customers#palette", "/customers#person's menu", "/customers#navigation", "{customer}/log#looking", "{customer}/deliveries#timelines",
 		"{customer}/authorisations#why twice", "{own}/authorisations#timelines", "{own}/authorisations#removed", "{own}/data#conflict",
 	}},

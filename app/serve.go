@@ -10,9 +10,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"kontor/app/account"
 	"kontor/app/config"
 	"kontor/app/demo"
 	"kontor/app/internal/web"
+	"kontor/app/internal/web/tour"
 	"kontor/app/wire"
 	"kontor/migrations"
 	"kontor/views"
@@ -61,6 +63,16 @@ func Start(ctx context.Context, c config.Config, out, logTo io.Writer, tune ...w
 		return app, err
 	}
 	s := app.services
+	if err = errors.Join(s.Accounts.Refold(ctx, log), s.Accesses.Refold(ctx, log)); err != nil {
+		return app, fmt.Errorf("fold addresses again: %w", err)
+	}
+	if err = app.firstUser(ctx, c, out); err != nil {
+		return app, err
+	}
+	tour, err := app.tour(ctx, c)
+	if err != nil {
+		return app, err
+	}
 	if app.server, err = web.New(web.Options{
 		Accounts: s.Accounts, Customers: s.Customers, Accesses: s.Accesses, Courier: s.Courier, Jobs: s.Jobs, Audit: s.Audit, Approvals: s.Approvals,
 		Transactions: s.Transactions, Authorisations: s.Authorisations, Handovers: s.Handovers, Imports: s.Imports, Bulk: s.Bulk, ImportMax: s.Config.ImportMax, Attention: s.Attention, Views: s.Views, Histories: s.Histories,
@@ -69,13 +81,8 @@ func Start(ctx context.Context, c config.Config, out, logTo io.Writer, tune ...w
 		Mailbox: c.Boxed(), Undelivered: undelivered(c), Metrics: []prometheus.Collector{s.Metrics()}, MetricsOpen: app.metrics == nil,
 		Proxies: c.Proxies, Forwarded: c.Forwarded, HookSecret: c.HookSecret, Processes: s.Processes,
 		Schema: func(ctx context.Context) error { return migrations.Pending(ctx, s.DB.DB) },
+		Tour:   tour,
 	}); err != nil {
-		return app, err
-	}
-	if err = errors.Join(s.Accounts.Refold(ctx, log), s.Accesses.Refold(ctx, log)); err != nil {
-		return app, fmt.Errorf("fold addresses again: %w", err)
-	}
-	if err = app.firstUser(ctx, c, out); err != nil {
 		return app, err
 	}
 	if err = writeSummary(ctx, out, s, missing(ctx, s)); err != nil {
@@ -131,11 +138,42 @@ func (a *App) firstUser(ctx context.Context, c config.Config, out io.Writer) err
 		if err != nil {
 			return fmt.Errorf("fill in the demo: %w", err)
 		}
-		if !filled {
-			a.services.Log.Warn("--demo fills an empty database only; this one has customers")
+		if filled {
+			return demo.Tell(ctx, a.demo())
 		}
+		if there, err := a.demo().There(ctx); err != nil || there {
+			return err
+		}
+		a.services.Log.Warn("--demo fills an empty database only; this one has customers")
 	}
 	return nil
+}
+
+// demo are the services with which the demo firm acts.
+func (a *App) demo() demo.Services {
+	s := a.services
+	return demo.Services{
+		DB: s.DB, Now: s.Now, Zone: s.Config.Zone, Accounts: s.Accounts, Customers: s.Customers, Transactions: s.Transactions, Views: s.Views,
+		Imports: s.Imports, Bulk: s.Bulk, Handovers: s.Handovers, Policies: s.Policies, Jobs: s.Jobs,
+	}
+}
+
+// tour returns the tour of the demo firm; nil without --demo, and where the database is another firm's.
+func (a *App) tour(ctx context.Context, c config.Config) (tour.Steps, error) {
+	if !c.Demo {
+		return nil, nil
+	}
+	d := a.demo()
+	if there, err := d.There(ctx); err != nil || !there {
+		return nil, err
+	}
+	return func(ctx context.Context, caller account.Caller) (steps []tour.Step, err error) {
+		list, err := d.Tour(ctx, caller)
+		for _, s := range list {
+			steps = append(steps, tour.Step(s))
+		}
+		return steps, err
+	}, nil
 }
 
 // sayHowToGetIn is for later starts of the embedded mode. The first password is shown only once, and people lose it.

@@ -54,6 +54,15 @@ type Data struct {
 	Reference      string `bun:"reference"` // the firm's own number, unique among customers, or ""
 }
 
+// Address is the street with number, the postal code and the city in one line, as far as they are known.
+func (d Data) Address() string {
+	address := strings.TrimSpace(d.PostalCode + " " + d.City)
+	if d.Street != "" && address != "" {
+		return d.Street + ", " + address
+	}
+	return d.Street + address
+}
+
 // Customer is a customer as the service returns it.
 type Customer struct {
 	ID     uuid.UUID

@@ -38,6 +38,16 @@ func complaints(err error) string {
 	return strings.Join(list, ", ")
 }
 
+// TestAddress: an address in one line has no comma and no blank too many, whatever is missing.
+func TestAddress(t *testing.T) {
+	for want, d := range map[string]Data{
+		"": {Country: "AT"}, "Am Markt 1": {Street: "Am Markt 1"}, "20457 Hamburg": {PostalCode: "20457", City: "Hamburg"}, "Hamburg": {City: "Hamburg"},
+		"Am Markt 1, 20457": {Street: "Am Markt 1", PostalCode: "20457"}, "Am Markt 1, 20457 Hamburg": {Street: "Am Markt 1", PostalCode: "20457", City: "Hamburg"},
+	} {
+		assert.Equal(t, want, d.Address())
+	}
+}
+
 func TestValidateComplaints(t *testing.T) {
 	for name, c := range map[string]struct {
 		t    Type

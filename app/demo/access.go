@@ -100,11 +100,11 @@ func (f *firm) access(ctx context.Context, cu customer.Customer, by account.Acco
 			At: at, Action: action, CustomerID: store.NullID(cu.ID), SubjectID: store.NullID(id), Subject: in.first + " " + in.last,
 		}
 	}
-	if err := f.log(ctx, by, entry(invited, audit.AccessCreated)); err != nil {
+	if err := f.log(by, entry(invited, audit.AccessCreated)); err != nil {
 		return err
 	}
 	if in.deactivated {
-		if err := f.log(ctx, by, entry(f.now.Add(-3*24*time.Hour), audit.AccessDeactivated)); err != nil {
+		if err := f.log(by, entry(f.now.Add(-3*24*time.Hour), audit.AccessDeactivated)); err != nil {
 			return err
 		}
 	}
@@ -115,7 +115,7 @@ func (f *firm) access(ctx context.Context, cu customer.Customer, by account.Acco
 		if err := f.message(ctx, wrong, cancelled); err != nil {
 			return err
 		}
-		if err := f.log(ctx, by, entry(invited, audit.AccessUpdated)); err != nil {
+		if err := f.log(by, entry(invited, audit.AccessUpdated)); err != nil {
 			return err
 		}
 	}

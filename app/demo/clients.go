@@ -56,6 +56,9 @@ func named(first, last string, in invitation) invitation {
 	return in
 }
 
+// leaving is the customer that the story deletes.
+const leaving = "Fischhandel Behrens e. K."
+
 var clients = []client{
 	person("ms", "Anna", "Berg", activeCode).noted(2, "Hat den Bescheid vom Finanzamt angekündigt.\nFrist im Blick behalten."),
 	company("Müller & Söhne GmbH", "GmbH", "Jürgen", "Müller", active, named("Petra", "Müller", fresh)),
@@ -99,5 +102,7 @@ var clients = []client{
 	company("Metallbau Strauß GmbH", "GmbH", "Markus", "Strauß", active),
 	person("mr", "Emre", "Aydın", fresh),
 	person("ms", "Charlotte", "Immermann", expired),
+	company(leaving, "e. K.", "Heike", "Behrens", invitation{hours: 24 * 70, mail: handed, registered: true}).
+		noted(15, "Gibt das Geschäft zum Monatsende auf. Unterlagen sind übergeben, danach löschen."),
 	{salutation: "mr", first: "Paul", last: "Ackermann", note: "Noch ohne Zugang.", accesses: nil},
 }

@@ -21,6 +21,9 @@ import (
 	"kontor/policies"
 )
 
+// signIns is how many sign-ins of a person are in the log.
+const signIns = 6
+
 // Firm fills a database without customers with a tax adviser's firm, Steuerkanzlei Lindner: about forty customers of both
 // types, eight specialist users, accesses in every activity status, and messages in every state. Nobody knows
 // the passwords of the new people. To look around, use the specialist user who exists already; they administer every third customer. If there
@@ -37,6 +40,12 @@ func Firm(ctx context.Context, db *store.DB, now store.Clock, customers *custome
 	return filled && err == nil, err
 }
 
+const (
+	domain = "lindner.example"
+	// office is the network address of what is done in the firm's office.
+	office = "192.0.2.10"
+)
+
 // firm is the transaction in which the firm is created.
 type firm struct {
 	tx        bun.Tx
@@ -46,6 +55,7 @@ type firm struct {
 	staff     []account.Account
 	endUsers  map[string]uuid.UUID // accounts by e-mail
 	phones    int
+	entries   []audit.Entry // of the log
 }
 
 var staff = []struct {
@@ -54,14 +64,14 @@ var staff = []struct {
 	active      bool
 	signedIn    int // hours ago; 0: never, so without a password
 }{
-	{"Katharina Lindner", "lindner@lindner.example", []policies.Role{policies.Specialist, policies.UserAdministrator, policies.DataAdministrator}, true, 3},
-	{"Thomas Brandt", "brandt@lindner.example", []policies.Role{policies.Specialist}, true, 1},
-	{"Ayşe Yıldırım", "yildirim@lindner.example", []policies.Role{policies.Specialist, policies.TemplateAdministrator}, true, 26},
-	{"Jürgen Groß", "gross@lindner.example", []policies.Role{policies.Specialist}, true, 50},
-	{"Małgorzata Nowak", "nowak@lindner.example", []policies.Role{policies.Specialist}, true, 5},
-	{"Florian Österreicher", "oesterreicher@lindner.example", []policies.Role{policies.Specialist, policies.PolicyAdministrator}, true, 170},
-	{"Renate Vogt", "vogt@lindner.example", []policies.Role{policies.Auditor}, true, 0},
-	{"Uwe Petersen", "petersen@lindner.example", []policies.Role{policies.Specialist}, false, 24 * 45},
+	{"Katharina Lindner", "lindner@" + domain, []policies.Role{policies.Specialist, policies.UserAdministrator, policies.DataAdministrator}, true, 3},
+	{"Thomas Brandt", "brandt@" + domain, []policies.Role{policies.Specialist}, true, 1},
+	{"Ayşe Yıldırım", "yildirim@" + domain, []policies.Role{policies.Specialist, policies.TemplateAdministrator}, true, 26},
+	{"Jürgen Groß", "gross@" + domain, []policies.Role{policies.Specialist}, true, 4},
+	{"Małgorzata Nowak", "nowak@" + domain, []policies.Role{policies.Specialist}, true, 170},
+	{"Florian Österreicher", "oesterreicher@" + domain, []policies.Role{policies.Specialist, policies.PolicyAdministrator}, true, 2},
+	{"Renate Vogt", "vogt@" + domain, []policies.Role{policies.Auditor}, true, 0},
+	{"Uwe Petersen", "petersen@" + domain, []policies.Role{policies.Specialist}, false, 24 * 45},
 }
 
 func (f *firm) fill(ctx context.Context) error {
@@ -83,8 +93,11 @@ func (f *firm) fill(ctx context.Context) error {
 			return err
 		}
 		if a.LastSignInAt != nil {
-			if err := f.log(ctx, a, audit.Entry{At: *a.LastSignInAt, Action: audit.AccountSignedIn, SubjectID: store.NullID(a.ID), Subject: a.Name}); err != nil {
-				return err
+			for k := range signIns { // once every few days
+				at := a.LastSignInAt.Add(-time.Duration(k*(50+i*9)) * time.Hour)
+				if err := f.log(a, audit.Entry{At: at, Action: audit.AccountSignedIn, SubjectID: store.NullID(a.ID), Subject: a.Name}); err != nil {
+					return err
+				}
 			}
 		}
 		for _, role := range p.roles {
@@ -99,6 +112,9 @@ func (f *firm) fill(ctx context.Context) error {
 		if err := f.client(ctx, i, c); err != nil {
 			return fmt.Errorf("demo customer %d: %w", i+1, err)
 		}
+	}
+	if _, err := f.tx.NewInsert().Model(&f.entries).Exec(ctx); err != nil {
+		return err
 	}
 	return f.page(ctx)
 }
@@ -159,7 +175,7 @@ func (f *firm) client(ctx context.Context, i int, c client) error {
 		}
 	}
 	cu := customer.Customer{ID: id, Number: number, Type: t, Data: d}
-	if err := f.log(ctx, by, audit.Entry{
+	if err := f.log(by, audit.Entry{
 		At: since, Action: audit.CustomerCreated, CustomerID: store.NullID(id), SubjectID: store.NullID(id), Subject: cu.Label() + " " + cu.Name(),
 	}); err != nil {
 		return err
@@ -193,7 +209,7 @@ func (f *firm) note(ctx context.Context, cu customer.Customer, by account.Accoun
 	if _, err := f.tx.NewInsert().Model(&values).Table("note").Exec(ctx); err != nil {
 		return err
 	}
-	return f.log(ctx, by, audit.Entry{At: at, Action: audit.NoteWritten, CustomerID: store.NullID(cu.ID), SubjectID: store.NullID(id)})
+	return f.log(by, audit.Entry{At: at, Action: audit.NoteWritten, CustomerID: store.NullID(cu.ID), SubjectID: store.NullID(id)})
 }
 
 // data returns the data of a client, normalised as the form would normalise them.
@@ -224,12 +240,10 @@ func (f *firm) data(i int, c client) (customer.Type, customer.Data, error) {
 	return customer.Company, d, err
 }
 
-// log writes an entry of what a person did in the firm's office.
-func (f *firm) log(ctx context.Context, by account.Account, e audit.Entry) (err error) {
-	if e.ID, err = uuid.NewV7AtTime(e.At); err != nil {
-		return err
-	}
-	e.ActorID, e.Actor, e.Address, e.Times = store.NullID(by.ID), by.Name, "192.0.2.10", 1
-	_, err = f.tx.NewInsert().Model(&e).Exec(ctx)
+// log makes an entry of what a person did in the firm's office. All of them are written at the end.
+func (f *firm) log(by account.Account, e audit.Entry) (err error) {
+	e.ID, err = uuid.NewV7AtTime(e.At)
+	e.ActorID, e.Actor, e.Address, e.Times = store.NullID(by.ID), by.Name, office, 1
+	f.entries = append(f.entries, e)
 	return err
 }

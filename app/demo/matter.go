@@ -37,6 +37,9 @@ func (f *firm) matter(ctx context.Context, cu customer.Customer, i, k int, at ti
 		due = f.now.AddDate(0, 0, (i*7+k*11)%45-9).Format(time.DateOnly)
 	}
 	responsible := uuid.NullUUID{UUID: by.ID, Valid: (i+k)%3 > 0}
+	if i%3 == 0 && k == 1 { // one that the existing specialist user answers for, as they administer the customer
+		responsible.UUID, responsible.Valid = f.staff[0].ID, true
+	}
 	derived := transaction.Derive(number, m.name, m.kind, cu.Name())
 	values := map[string]any{
 		"number": number, "id": id, "customer_id": cu.ID, "name": m.name, "name_folded": derived.NameFolded, "kind": m.kind, "status": status,
@@ -54,7 +57,7 @@ func (f *firm) matter(ctx context.Context, cu customer.Customer, i, k int, at ti
 	if err := assignment.Added(ctx, f.tx, cu.ID, id); err != nil {
 		return err
 	}
-	err = f.log(ctx, by, audit.Entry{
+	err = f.log(by, audit.Entry{
 		At: at, Action: audit.TransactionCreated, CustomerID: store.NullID(cu.ID), SubjectID: store.NullID(id), TransactionID: store.NullID(id),
 		Subject: transaction.Label(number) + " " + m.name,
 	})

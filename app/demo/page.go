@@ -21,7 +21,7 @@ func (f *firm) page(ctx context.Context) error {
 	return ownfirm.Fill(ctx, f.tx, ownfirm.Content{
 		Settings: ownfirm.Settings{
 			ownfirm.ContactLine: "Sekretariat, montags bis freitags von 8 bis 16 Uhr", ownfirm.ContactAddress: "Am Kaiserkai 12\n20457 Hamburg",
-			ownfirm.ContactPhone: "+494066969123", ownfirm.ContactEmail: "kanzlei@lindner.example", ownfirm.ContactWebsite: "https://lindner.example",
+			ownfirm.ContactPhone: "+494066969123", ownfirm.ContactEmail: "kanzlei@" + domain, ownfirm.ContactWebsite: "https://lindner.example",
 			ownfirm.ImprintURL: "https://lindner.example/impressum", ownfirm.PrivacyURL: "https://lindner.example/datenschutz",
 			ownfirm.SignInGerman:  "Sie können sich nicht anmelden? Rufen Sie uns an.",
 			ownfirm.SignInEnglish: "You can't sign in? Give us a call.",

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -297,6 +298,35 @@ func TestNothingInTempFolder(t *testing.T) {
 	}
 	assert.Equal(t, len(rows), n)
 	require.NoError(t, closed())
+}
+
+// TestWorkbookIsNotKept: a workbook is written as its rows come, neither into memory nor into a file, and ends where a
+// sheet does.
+func TestWorkbookIsNotKept(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	w, err := WriteWorkbook(io.Discard, "x")
+	require.NoError(t, err)
+	used := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	row := []string{strings.Repeat("x", 1000), "2"}
+	var early int64
+	for i := range 100_000 { // 100 MB
+		require.NoError(t, w.Write(row))
+		if i == 1000 {
+			early = used()
+		}
+	}
+	assert.Less(t, used()-early, int64(2<<20), "more memory after 100,000 rows than after 1,000, in bytes")
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	assert.Empty(t, entries)
+	w.(*workbookWriter).rows = 1 << 20
+	assert.ErrorIs(t, w.Write(row), errTooManyRows)
 }
 
 // TestCells: no cell is a formula, and TypedCell is the inverse of PlainCell.

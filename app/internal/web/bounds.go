@@ -44,8 +44,9 @@ func (s *Server) bounds(importMax int64) func(h *fasthttp.RequestHeader) fasthtt
 			if string(h.Method()) == fiber.MethodPost && s.fromFirm(h) {
 				limits.MaxRequestBodySize, limits.ReadTimeout = firm.MaxMark+partsMargin, markTime
 			}
-		case customerimport.ExportCSV, customerimport.ExportWorkbook, audit.ExportPath,
-			transaction.ExportCSV, transaction.ExportWorkbook:
+		}
+		switch kit.ExportedList(string(path)) {
+		case customerimport.Exported, transaction.Exported, audit.Path:
 			limits.WriteTimeout = kit.ExportTime
 		}
 		return limits

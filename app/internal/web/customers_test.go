@@ -481,3 +481,35 @@ func TestColumns(t *testing.T) {
 	b.send("/views/columns", "list", "accounts").want(t, http.StatusNotFound)
 	b.get("/views/columns?list=accounts").want(t, http.StatusNotFound)
 }
+
+// TestCopied: what people copy from a customer's, a transaction's and a colleague's page has a button that copies it as it
+// is shown. What is not known has none.
+func TestCopied(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	copied := func(path string) (values []string) {
+		b.get(path).doc(t).Find("[data-copy]").Each(func(_ int, s *goquery.Selection) { values = append(values, s.AttrOr("data-copy", "")) })
+		return values
+	}
+	add := func(d customer.Draft) customer.Customer {
+		cu, _, err := w.customers.Add(context.Background(), w.admin, d, nil)
+		must(t, err)
+		return cu
+	}
+	bare := add(customer.Draft{Type: customer.Person, Data: customer.Data{FirstName: "Änne", LastName: "Burg", Locale: "de"}})
+	assert.Equal(t, []string{bare.Label()}, copied("/customers/"+bare.ID.String()+"/data"))
+	cu := add(customer.Draft{Type: customer.Company, Data: customer.Data{
+		CompanyName: "Werft AG", FirstName: "Zoë", LastName: "Ahn", Street: "Kai 1", PostalCode: "1010", City: "Wien", Country: "AT", Phone: "+493023125001",
+		Reference: "W-77", Locale: "de",
+	}})
+	for _, tab := range []string{"/data", "/history"} {
+		assert.Equal(t, []string{cu.Label(), "Kai 1, 1010 Wien, Austria", "+49 30 23125001", "W-77"}, copied("/customers/"+cu.ID.String()+tab))
+	}
+	tr := w.transaction("Vertrag")
+	assert.Equal(t, []string{tr.Label(), "K-10001"}, copied("/transactions/"+tr.ID.String()))
+	of := w.specialist("clara@kanzlei.example", policies.Specialist)
+	assert.Equal(t, []string{"clara@kanzlei.example"}, copied("/specialists/"+of.ID.String()))
+	for _, list := range []string{"/customers", "/transactions", "/specialists"} {
+		assert.Empty(t, copied(list), "a list stays calm")
+	}
+}

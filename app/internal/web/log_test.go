@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -23,6 +24,7 @@ import (
 	"kontor/app/account"
 	"kontor/app/audit"
 	"kontor/app/internal/web/kit"
+	"kontor/app/spreadsheet"
 	"kontor/policies"
 )
 
@@ -313,15 +315,33 @@ func TestLogExport(t *testing.T) {
 		assert.Equal(t, "K-10001", rows[1][5])
 		assert.Equal(t, c.detail, rows[1][6])
 		assert.Equal(t, []string{"1", "", "198.51.100.7", "customer.updated"}, rows[1][7:])
+
+		href = attr(page.doc(t), "a[href^='/audit.xlsx']", "href")
+		require.Equal(t, "/audit.xlsx?what=customer.updated&address=198.51.100.7", href)
+		book := rita.get(href)
+		book.want(t, http.StatusOK)
+		assert.Equal(t, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", book.Header.Get("Content-Type"))
+		assert.Regexp(t, `^attachment; filename="(Log|Protokoll)-2026-11-24\.xlsx"$`, book.Header.Get("Content-Disposition"))
+		for _, row := range rows {
+			for i, cell := range row {
+				row[i] = spreadsheet.TypedCell(cell)
+			}
+		}
+		assert.Equal(t, rows, workbookRows(t, book.body), "%s: the workbook has the same, its cells as text", c.language)
 	}
 	rita.do(http.MethodHead, "/audit.csv", nil)
+	rita.do(http.MethodHead, "/audit.xlsx", nil)
 	downloads := w.counted(audit.Downloaded)
 	require.Len(t, downloads, 1)
-	assert.EqualValues(t, 2, downloads[0].Times, "HEAD is no download")
-	assert.Equal(t, []string{"GET /audit.csv"}, downloads[0].Places())
+	assert.EqualValues(t, 4, downloads[0].Times, "HEAD is no download")
+	assert.Equal(t, []string{"GET /audit.csv", "GET /audit.xlsx"}, downloads[0].Places())
 
 	var header fasthttp.RequestHeader
-	for path, want := range map[string]time.Duration{"/audit.csv?q=x": kit.ExportTime, "/audit.csv": kit.ExportTime, "/audit": 0} {
+	for path, want := range map[string]time.Duration{
+		"/audit.csv?q=x": kit.ExportTime, "/audit.csv": kit.ExportTime, "/audit.xlsx": kit.ExportTime, "/audit": 0, "/audit.pdf": 0,
+		"/customers.csv": kit.ExportTime, "/customers.xlsx?q=x": kit.ExportTime, "/customers/import/template.xlsx": 0,
+		"/transactions.csv": kit.ExportTime, "/transactions.xlsx": kit.ExportTime, "/firm.csv": 0, "/": 0,
+	} {
 		header.SetRequestURI(path)
 		assert.Equal(t, want, w.Handler().Server().HeaderReceived(&header).WriteTimeout, path)
 	}
@@ -329,12 +349,31 @@ func TestLogExport(t *testing.T) {
 	empty := rita.get("/audit.csv?q=qwertz")
 	empty.want(t, http.StatusOK)
 	assert.Equal(t, 1, strings.Count(empty.body, "\n"), "only the head of the columns")
+	assert.Len(t, workbookRows(t, rita.get("/audit.xlsx?q=qwertz").body), 1, "only the head of the columns")
 
 	w.publish(strings.ReplaceAll(policies.Default, "p, auditor, *, audit, *, export, allow\n", ""))
-	assert.NotContains(t, rita.get("/audit").body, `href="/audit.csv`, "who may not download is offered nothing")
+	assert.NotRegexp(t, `href="/audit\.(csv|xlsx)`, rita.get("/audit").body, "who may not download is offered nothing")
 	rita.get("/audit.csv").want(t, http.StatusForbidden)
+	rita.get("/audit.xlsx").want(t, http.StatusForbidden)
 	w.publish(strings.ReplaceAll(policies.Default, "p, auditor, *, audit, *, read, allow\n", ""))
 	rita.get("/audit.csv").want(t, http.StatusForbidden)
+	rita.get("/audit.xlsx").want(t, http.StatusForbidden)
+}
+
+// workbookRows are the rows of a workbook.
+func workbookRows(t *testing.T, file string) (rows [][]string) {
+	t.Helper()
+	r, closed, err := spreadsheet.Open([]byte(file))
+	must(t, err)
+	defer func() { must(t, closed()) }()
+	for {
+		row, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return rows
+		}
+		must(t, err)
+		rows = append(rows, row.Cells)
+	}
 }
 
 // failing makes the readings of the log fail after some of them. It is told of each.

@@ -23,6 +23,7 @@ var queriesOf = map[string]int{
 	"/attention":                               10,
 	"/audit":                                   11,
 	"/audit.csv":                               10,
+	"/audit.xlsx":                              10,
 	"/bulk/:id":                                7,
 	"/bulk/:id/rows.csv":                       11,
 	"/customers.csv":                           9,

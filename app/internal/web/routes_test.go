@@ -44,6 +44,7 @@ var answers = map[string]string{
 	"POST /attention/resend":                           "lnooofoloof",
 	"GET /audit":                                       "lnfffoflfff",
 	"GET /audit.csv":                                   "lnfffoflfff",
+	"GET /audit.xlsx":                                  "lnfffoflfff",
 	"GET /bulk":                                        "lnooooolooo",
 	"GET /bulk/:id":                                    "lnnnnnnlnnn",
 	"GET /bulk/:id/rows.csv":                           "lnnnnnnlnnn",

@@ -38,6 +38,7 @@ import (
 	"kontor/app/internal/web/operation"
 	"kontor/app/internal/web/signin"
 	"kontor/app/internal/web/static"
+	"kontor/app/internal/web/tour"
 	"kontor/app/job"
 	"kontor/app/policy"
 	"kontor/app/savedview"
@@ -91,6 +92,7 @@ type Options struct {
 	Processes   operation.Processes
 	// Schema returns an error if the database's schema is not what this program needs.
 	Schema func(context.Context) error
+	Tour   tour.Steps `optional:"true"` // nil: this is not the demo firm
 }
 
 // missing returns the names of the required parts that are not set.

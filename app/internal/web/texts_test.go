@@ -21,6 +21,7 @@ import (
 	"kontor/app/access"
 	"kontor/app/attention"
 	"kontor/app/courier"
+	"kontor/app/customerimport"
 	"kontor/app/handover"
 	"kontor/app/job"
 	"kontor/app/policy"
@@ -217,6 +218,9 @@ func closedTexts() []string {
 	}
 	for _, r := range attention.Reasons {
 		ids = append(ids, "attention_reason."+string(r))
+	}
+	for _, v := range customerimport.Verdicts { // the log says how many of each
+		ids = append(ids, "count."+string(v))
 	}
 	ids = append(ids, policy.CommentFirst, policy.CommentReset)
 	return append(ids, "queue.mail", "queue.sms", "locale.de", "locale.en", "locale.browser")

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -32,7 +33,7 @@ type auditPage struct {
 	Rows   []Row
 	Next   string // addresses of the next and the previous page
 	Prev   string
-	Export string // address of the log as a file, "" for people who may not download it
+	Export string // the query of the address of the log as a file; "" if the person may not export
 	Beyond bool   // the page begins where another one has ended, and has nothing
 	Empty  kit.Empty
 }
@@ -69,13 +70,14 @@ func (s *Screens) showAudit(c *fiber.Ctx) error {
 	if err := s.Require(c, policies.ObjectAudit, policies.Read); err != nil {
 		return err
 	}
-	d := auditPage{Path: "/audit", Asked: readAsked(c, true)}
+	d := auditPage{Path: Path, Asked: readAsked(c, true)}
 	may, err := s.Policy.Allows(policies.Request{Roles: s.Caller(c).Roles, Object: policies.ObjectAudit, Action: policies.Export})
 	if err != nil {
 		return err
 	}
 	if may {
-		d.Export = d.Asked.address(ExportPath, "", "")
+		_, query, _ := strings.Cut(d.Asked.address(Path, "", ""), "?")
+		d.Export = "?" + query
 	}
 	return s.renderLog(c, d, audit.Filter{}, kit.View{Page: "audit/index", Title: s.Say(c, "nav.audit"), Nav: "audit"})
 }

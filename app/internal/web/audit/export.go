@@ -16,24 +16,36 @@ import (
 	"kontor/policies"
 )
 
-// exportAudit sends what the filter shows as a file: all of it, because an excerpt that looks whole would mislead whoever
-// audits. It is read and sent part by part, so its length costs no memory.
-func (s *Screens) exportAudit(c *fiber.Ctx) error {
+// export has what the filter shows: all of it, because an excerpt that looks whole would mislead whoever audits. It is read
+// and sent part by part, so its length costs no memory. The first part is read before the answer begins, so that a failure
+// to read is answered with the page that says so.
+func (s *Screens) export(c *fiber.Ctx) (kit.Export, error) {
 	for _, action := range []policies.Action{policies.Read, policies.Export} {
 		if err := s.Require(c, policies.ObjectAudit, action); err != nil {
-			return err
+			return kit.Export{}, err
 		}
 	}
 	ctx, r := s.Ctx(c), s.reader(c)
 	scope, err := r.within(ctx, audit.Filter{})
 	if err != nil {
-		return err
+		return kit.Export{}, err
 	}
 	found, err := r.understand(ctx, readAsked(c, true), scope, false)
 	if err != nil {
-		return err
+		return kit.Export{}, err
 	}
 	entries := s.Audit.Read(found.Filter)
+	next := func(ctx context.Context) ([][]string, error) {
+		some, err := entries.Next(ctx)
+		if err != nil || len(some) == 0 {
+			return nil, err
+		}
+		return r.lines(ctx, some)
+	}
+	first, err := next(ctx)
+	if err != nil {
+		return kit.Export{}, err
+	}
 	var head []string
 	for _, column := range []string{
 		"audit.at", "audit.at_utc", "audit.who", "audit.what", "audit.subject", "audit.customer", "audit.detail", "audit.number_of_times",
@@ -41,13 +53,20 @@ func (s *Screens) exportAudit(c *fiber.Ctx) error {
 	} {
 		head = append(head, r.text.Say(column))
 	}
-	return s.StreamCSV(c, kit.Download{}, r.text.Say("nav.audit")+"-"+s.Now().In(s.Zone).Format(time.DateOnly), head, func(ctx context.Context) ([][]string, error) {
-		some, err := entries.Next(ctx)
-		if err != nil || len(some) == 0 {
-			return nil, err
-		}
-		return r.lines(ctx, some)
-	})
+	name := r.text.Say("nav.audit")
+	return kit.Export{
+		Name: name + "-" + s.Now().In(s.Zone).Format(time.DateOnly), Sheet: name, Head: head,
+		Rows: func(ctx context.Context, write func([]string) error) (err error) {
+			for lines := first; err == nil && len(lines) > 0; lines, err = next(ctx) {
+				for _, line := range lines {
+					if err := write(line); err != nil {
+						return err
+					}
+				}
+			}
+			return err
+		},
+	}, nil
 }
 
 // lines are entries as lines of a file.

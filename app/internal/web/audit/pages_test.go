@@ -33,7 +33,7 @@ func TestPagesRender(t *testing.T) {
 		Row{Entry: audit.Entry{ID: id, At: at, Action: audit.SignInUnknown, Times: 3, LastAt: &at, Bucket: "x", Fold: "y", Detail: `["POST /login"]`}},
 		Row{Entry: audit.Entry{ID: id, At: at, Action: audit.RequestRefused, Times: 1, LastAt: &at, Bucket: "x", Fold: "y", Address: "192.0.2.7"}, Href: "/queues"})
 	filled := auditPage{
-		Path: "/audit", Rows: rows, Next: "/audit?after=x", Prev: "/audit?before=x", Export: "/audit.csv",
+		Path: "/audit", Rows: rows, Next: "/audit?after=x", Prev: "/audit?before=x", Export: "?q=x",
 		Asked:  asked{Query: "a", Who: "anna", What: "customers", Customer: "K-10001", From: "2026-11-24", To: "2026-11-24", Address: "192.0.2.7"},
 		Found:  understood{NamedPeople: []string{"Anna"}, NamedCustomers: []string{"K-10001 Berg"}, More: true, Acted: []audit.Person{{ID: id, Name: "Anna"}}},
 		Chips:  []chip{{"audit.today", "/audit?from=2026-11-24", true}},

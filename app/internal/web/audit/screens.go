@@ -38,18 +38,17 @@ func New(k *kit.Kit, o Options) *Screens { return &Screens{Kit: k, o: o} }
 
 // Place is the navigation entry of this feature.
 func (s *Screens) Place() kit.Place {
-	return kit.Place{ID: "audit", Key: "l", Href: "/audit", Icon: "scroll-text", May: s.Allowed(policies.ObjectAudit, "", policies.Read)}
+	return kit.Place{ID: "audit", Key: "l", Href: Path, Icon: "scroll-text", May: s.Allowed(policies.ObjectAudit, "", policies.Read)}
 }
 
-// ExportPath is the address of the log as a file, which may take kit.ExportTime.
-const ExportPath = "/audit.csv"
+// Path is the address of the log of all customers.
+const Path = "/audit"
 
 // Routes are the addresses of these pages.
 func (s *Screens) Routes() []kit.Route {
-	return []kit.Route{
-		kit.Get("/audit", kit.Firm, s.showAudit),
-		kit.Get(ExportPath, kit.Firm, s.exportAudit),
+	return append(s.ExportRoutes(Path, s.export),
+		kit.Get(Path, kit.Firm, s.showAudit),
 		kit.Get("/customers/:id/log", kit.Firm, s.showCustomerLog),
 		kit.Get("/transactions/:id/log", kit.Firm, s.showTransactionLog),
-	}
+	)
 }

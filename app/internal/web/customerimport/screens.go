@@ -30,7 +30,7 @@ func New(k *kit.Kit, imports *customerimport.Service, customers *customer.Servic
 
 // Routes are the addresses of these pages.
 func (s *Screens) Routes() []kit.Route {
-	return []kit.Route{
+	return append(s.ExportRoutes(Exported, s.export),
 		kit.Get(Path, kit.Firm, s.askFile),
 		kit.Post(Path, kit.Firm, s.upload).Taking(kit.PartsBody),
 		kit.Get(Path+"/template.csv", kit.Firm, s.template("csv")),
@@ -41,9 +41,7 @@ func (s *Screens) Routes() []kit.Route {
 		kit.Post("/customers/imports/:id/start", kit.Firm, s.start),
 		kit.Post("/customers/imports/:id/cancel", kit.Firm, s.cancel),
 		kit.Get("/customers/imports/:id/verdicts.csv", kit.Firm, s.download),
-		kit.Get(ExportCSV, kit.Firm, s.export("csv")),
-		kit.Get(ExportWorkbook, kit.Firm, s.export("xlsx")),
-	}
+	)
 }
 
 // pathOf is the page of an import.

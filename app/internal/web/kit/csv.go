@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -46,27 +45,6 @@ const ExportTime = 15 * time.Minute
 
 // Table is a file with a table: Ending is one of fileTypes, and Sheet is the name of a workbook's sheet.
 type Table struct{ Name, Ending, Sheet string }
-
-// Rows returns the next rows of a file, none at the end.
-type Rows func(ctx context.Context) ([][]string, error)
-
-// StreamCSV is SendCSV for a file of any length: next is called for more rows as they are sent, as write of Stream.
-func (k *Kit) StreamCSV(c *fiber.Ctx, of Download, name string, head []string, next Rows) error {
-	first, err := next(k.Ctx(c))
-	if err != nil {
-		return err
-	}
-	return k.Stream(c, of, Table{Name: name, Ending: "csv"}, func(ctx context.Context, w spreadsheet.Writer) (err error) {
-		for rows := slices.Concat([][]string{head}, first); err == nil && len(rows) > 0; rows, err = next(ctx) {
-			for _, row := range rows {
-				if err := w.Write(row); err != nil {
-					return err
-				}
-			}
-		}
-		return err
-	})
-}
 
 // Stream answers with a file of any length, and records the download in the log. write is called while the file is sent
 // and after the request has returned, so it may use nothing of c. If it fails, the connection is cut, so that the browser

@@ -52,10 +52,8 @@ func (s *Screens) KindPlace() kit.Place {
 
 // Routes are the addresses of these pages.
 func (s *Screens) Routes() []kit.Route {
-	return []kit.Route{
-		kit.Get("/transactions", kit.Firm, s.listTransactions),
-		kit.Get(ExportCSV, kit.Firm, s.export("csv")),
-		kit.Get(ExportWorkbook, kit.Firm, s.export("xlsx")),
+	return append(s.ExportRoutes(Exported, s.export),
+		kit.Get(Exported, kit.Firm, s.listTransactions),
 		kit.Get("/transactions/:id", kit.Firm, s.showTransaction),
 		kit.Get("/transactions/:id/edit", kit.Firm, s.editTransaction),
 		kit.Post("/transactions/:id/edit", kit.Firm, s.saveTransaction),
@@ -70,5 +68,5 @@ func (s *Screens) Routes() []kit.Route {
 		kit.Post("/transaction-kinds/:key/move", kit.Firm, s.moveKind),
 		kit.Post("/transaction-kinds/:key/retire", kit.Firm, s.onKind(s.transactions.RetireKind, "toast.kind_retired")),
 		kit.Post("/transaction-kinds/:key/reactivate", kit.Firm, s.onKind(s.transactions.ReactivateKind, "toast.kind_reactivated")),
-	}
+	)
 }
