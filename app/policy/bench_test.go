@@ -1,4 +1,4 @@
-package policy
+package policy_test
 
 import (
 	"context"
@@ -9,10 +9,12 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/account/accounttest"
+	"kontor/app/approval"
 	"kontor/app/audit"
 	"kontor/app/customer"
 	"kontor/app/demo/demotest"
 	"kontor/app/job"
+	"kontor/app/policy"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
 	"kontor/app/transaction"
@@ -20,7 +22,7 @@ import (
 )
 
 // benchService is a service on a database of each kind with a policy administrator.
-func benchService(b *testing.B, db *store.DB) (*Service, account.Caller) {
+func benchService(b *testing.B, db *store.DB) (*policy.Service, account.Caller) {
 	b.Helper()
 	w := accounttest.NewFirm(b, db, time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC))
 	decider, err := policies.New(policies.Default)
@@ -29,8 +31,11 @@ func benchService(b *testing.B, db *store.DB) (*Service, account.Caller) {
 	}
 	log := audit.New(db, store.System)
 	customers := customer.New(customer.Options{DB: db, Now: store.System, Decider: decider, Audit: log, Jobs: job.New(job.Options{DB: db, Now: store.System})})
-	s := New(Options{DB: db, Now: store.System, Decider: decider, Audit: log, Customers: customers, Transactions: transaction.New(
-		transaction.Options{DB: db, Now: store.System, Decider: decider, Audit: log, Customers: customers})})
+	s := policy.New(policy.Options{
+		DB: db, Now: store.System, Decider: decider, Audit: log, Customers: customers,
+		Approvals:    approval.New(approval.Options{DB: db, Now: store.System, Audit: log, Courier: w.Post}),
+		Transactions: transaction.New(transaction.Options{DB: db, Now: store.System, Decider: decider, Audit: log, Customers: customers}),
+	})
 	if err := s.Load(w.Ctx); err != nil {
 		b.Fatal(err)
 	}
@@ -50,7 +55,7 @@ func BenchmarkPublish300(b *testing.B) {
 		ctx := context.Background()
 		var many strings.Builder
 		many.WriteString(policies.Default)
-		for i := len(document(policies.Default).Rules); i < 300; i++ {
+		for i := len(policy.DocumentOf(policies.Default).Rules); i < 300; i++ {
 			fmt.Fprintf(&many, "p, %s, %s, transaction, kind_%d, %s, deny\n", policies.Roles[i%7], []string{"processor", "administrator"}[i/7%2],
 				i/28, []policies.Action{policies.Read, policies.Process}[i/14%2])
 		}
@@ -62,7 +67,7 @@ func BenchmarkPublish300(b *testing.B) {
 				b.Fatal(err)
 			}
 			d.Text = text
-			if ok, err := putDraft(ctx, db, d); err != nil || !ok {
+			if ok, err := policy.PutDraft(ctx, db, d); err != nil || !ok {
 				b.Fatal(ok, err)
 			}
 			b.StartTimer()
@@ -85,18 +90,18 @@ func benchWouldChange(b *testing.B, url string) {
 	ctx, db := context.Background(), demotest.Seeded(b, url, demotest.Options(demotest.Customers(b)))
 	s, petra := benchService(b, db)
 	for name, rule := range map[string]policies.Rule{
-		"relation":  deny("specialist, administrator, transaction, *, process"),
-		"kind":      deny("specialist, administrator, transaction, other, process"),
-		"unrelated": allow("specialist, *, transaction, *, read"),
-		"customers": deny("specialist, administrator, customer, person, update"),
-		"end_users": deny("end_user, access, transaction, *, read"),
+		"relation":  policy.Deny("specialist, administrator, transaction, *, process"),
+		"kind":      policy.Deny("specialist, administrator, transaction, other, process"),
+		"unrelated": policy.Allow("specialist, *, transaction, *, read"),
+		"customers": policy.Deny("specialist, administrator, customer, person, update"),
+		"end_users": policy.Deny("end_user, access, transaction, *, read"),
 	} {
 		b.Run(name, func(b *testing.B) {
 			d, err := s.Draft(ctx, petra)
 			if err != nil {
 				b.Fatal(err)
 			}
-			d.Text = exchange(policies.Default, "", rule.String())
+			d.Text = policy.Exchange(policies.Default, "", rule.String())
 			for b.Loop() {
 				i, err := s.WouldChange(ctx, petra, d, time.Minute)
 				if err != nil || i.Cut || i.Nothing() {
