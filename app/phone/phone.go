@@ -3,6 +3,7 @@ package phone
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -58,8 +59,8 @@ func Show(e164 string) string {
 	if !strings.HasPrefix(e164, "+") {
 		return e164
 	}
-	n, err := phonenumbers.Parse(e164, "")
-	if err != nil {
+	n, ok := parsed(e164)
+	if !ok {
 		return e164
 	}
 	return phonenumbers.Format(n, phonenumbers.INTERNATIONAL)
@@ -212,9 +213,41 @@ func region(country string) string {
 
 // National formats an E.164 number as it is dialled in its country; "" for other text.
 func National(e164 string) string {
-	n, err := phonenumbers.Parse(e164, "")
-	if err != nil {
+	n, ok := parsed(e164)
+	if !ok {
 		return ""
 	}
 	return phonenumbers.Format(n, phonenumbers.NATIONAL)
+}
+
+// parsed returns the number that Parse returned as E.164. Nothing in it needs to be searched for, as in a number that somebody
+// has typed: after the country code, which is no beginning of another one, come the digits of the number. Other text is parsed
+// like what somebody has typed; ok=false if it is no number.
+func parsed(e164 string) (n *phonenumbers.PhoneNumber, ok bool) {
+	digits, plus := strings.CutPrefix(e164, "+")
+	if plus && len(digits) <= maxDigits && strings.Trim(digits, "0123456789") == "" {
+		for size := 1; size <= 3 && size < len(digits); size++ {
+			code, _ := strconv.Atoi(digits[:size]) // only digits
+			if phonenumbers.GetRegionCodeForCountryCode(code) == phonenumbers.UNKNOWN_REGION {
+				continue
+			}
+			return national(code, digits[size:]), true
+		}
+	}
+	n, err := phonenumbers.Parse(e164, "")
+	return n, err == nil
+}
+
+// national makes a number of a country code and digits. Zeros at the beginning are kept apart: in Italy they are dialled from
+// abroad as well.
+func national(code int, digits string) *phonenumbers.PhoneNumber {
+	value, _ := strconv.ParseUint(digits, 10, 64)                                             // at most maxDigits digits
+	n := &phonenumbers.PhoneNumber{CountryCode: new(int32(code)), NationalNumber: new(value)} //nolint:gosec // three digits
+	if zeros := len(digits) - len(strings.TrimLeft(digits[:len(digits)-1], "0")) - 1; zeros > 0 {
+		n.ItalianLeadingZero = new(true)
+		if zeros > 1 {
+			n.NumberOfLeadingZeros = new(int32(zeros)) //nolint:gosec // at most maxDigits
+		}
+	}
+	return n
 }

@@ -2,8 +2,10 @@ package phone
 
 import (
 	"regexp"
+	"strconv"
 	"testing"
 
+	"github.com/nyaruka/phonenumbers"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -139,6 +141,43 @@ func TestShow(t *testing.T) {
 	}
 }
 
+// TestParsed: a number that Parse returned is the same number as the library reads in it, for the examples of every country and
+// kind of number, and for their neighbours.
+func TestParsed(t *testing.T) {
+	numbers := 0
+	for region := range phonenumbers.GetSupportedRegions() {
+		for kind := phonenumbers.FIXED_LINE; kind <= phonenumbers.VOICEMAIL; kind++ {
+			example := phonenumbers.GetExampleNumberForType(region, kind)
+			if example == nil {
+				continue
+			}
+			e164 := phonenumbers.Format(example, phonenumbers.E164)
+			for last := range 10 {
+				typed := e164[:len(e164)-1] + strconv.Itoa(last)
+				number, complaint := Parse(typed, region)
+				if complaint != "" {
+					continue
+				}
+				numbers++
+				sameNumber(t, number)
+			}
+		}
+	}
+	assert.Greater(t, numbers, 5_000)
+}
+
+// sameNumber requires that the library reads the same in a number that Parse returned.
+func sameNumber(t *testing.T, e164 string) {
+	t.Helper()
+	want, err := phonenumbers.Parse(e164, "")
+	require.NoError(t, err, "%q", e164)
+	got, ok := parsed(e164)
+	require.True(t, ok, "%q", e164)
+	for _, form := range []phonenumbers.PhoneNumberFormat{phonenumbers.E164, phonenumbers.INTERNATIONAL, phonenumbers.NATIONAL} {
+		assert.Equal(t, phonenumbers.Format(want, form), phonenumbers.Format(got, form), "%q", e164)
+	}
+}
+
 var e164Form = regexp.MustCompile(`^\+[1-9]\d{5,14}$`)
 
 // FuzzParse: the result is E.164, and means the same number in every country and after it is displayed and typed again.
@@ -154,6 +193,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		require.True(t, e164Form.MatchString(e164), "%q became %q", typed, e164)
+		sameNumber(t, e164)
 		for _, again := range []string{e164, Show(e164)} {
 			for _, in := range []string{country, "US", "IT"} {
 				got, complaint := Parse(again, in)
