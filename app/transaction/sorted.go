@@ -438,8 +438,9 @@ func (l sortedList) count(ctx context.Context) (n int, more bool, err error) {
 		return l.countWork(ctx)
 	}
 	// Sorted by number, the list has as many rows.
-	if _, _, err := l.race(ctx, reading{Limit: listing.PageSize + 1}); err != nil {
-		return 0, false, err
+	f, _, err := l.race(ctx, reading{Limit: listing.PageSize + 1})
+	if err != nil || f.Counted {
+		return f.Count, false, err
 	}
 	return l.countFastest(ctx)
 }

@@ -25,6 +25,7 @@ var growing = []string{"customer", "access", "account", "customer_administrator"
 // wholeTables are the statements that may read a whole table, by a part of their text, with the reason.
 var wholeTables = map[string]string{
 	"SELECT t.number FROM transactions AS t ORDER BY t.number DESC LIMIT": "the table has the order of the numbers, so it ends at its limit",
+	"SELECT t.number FROM transactions AS t ORDER BY t.number ASC LIMIT":  "the table has the order of the numbers, so it ends at its limit",
 	"FROM customer NOT INDEXED":      "the table has the order of the numbers, and a sample says that the page is soon full",
 	`FROM "message" WHERE (state = `: "the test itself looks for what it delivers",
 }
