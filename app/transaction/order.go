@@ -3,6 +3,7 @@ package transaction
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gofrs/uuid/v5"
@@ -158,10 +159,7 @@ func (k sortKey) encode(o order) string {
 	case byResponsible:
 		values = append(values, uuid.FromStringOrNil(k.Person), k.Text)
 	case ByWork, byDue:
-		var day int
-		if k.Text != "" {
-			_, _ = fmt.Sscan(strings.ReplaceAll(k.Text, "-", ""), &day) // a stored date has digits
-		}
+		day, _ := strconv.Atoi(strings.ReplaceAll(k.Text, "-", "")) // 0 without a date
 		values = append(values, day)
 	}
 	return listing.Encode(sortVersion, values...)
