@@ -311,6 +311,45 @@ func TestCount(t *testing.T) {
 	})
 }
 
+// TestSortedCount: a list has the same count in each order, however many rows a way reads at a time.
+func TestSortedCount(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for i := range listing.PageSize + 9 {
+			w.create(w.anna, w.customer, fmt.Sprint("Akte ", i))
+			if n := i + 1; n != 7 && n != listing.PageSize && n != listing.PageSize+5 && n != listing.PageSize+9 {
+				continue
+			}
+			for _, first := range []int{3, limitsOf().first} {
+				l := limitsOf()
+				l.first, l.own = first, 0 // nothing is read and sorted, which counts by the way
+				w.limit(l)
+				for _, sort := range Sorts {
+					for _, who := range []account.Caller{w.anna, w.auditor} {
+						for _, f := range []Filter{{Sort: sort}, {Sort: "-" + sort, Status: Open}, {Sort: sort, Responsible: Nobody}} {
+							p, err := w.List(w.Ctx, who, f)
+							require.NoError(t, err)
+							assert.Equal(t, i+1, p.Count, "%+v for %s, %d at first", f, who.Name, first)
+							assert.False(t, p.Capped, "%+v for %s", f, who.Name)
+							l, _, err := w.list(w.Ctx, who, uuid.Nil, f)
+							w.Must(err)
+							if l.order.by == byNumber {
+								continue
+							}
+							sorted := sortedList{l}
+							all, err := sorted.Find(w.Ctx, sortReading{Limit: 2})
+							w.Must(err)
+							f.After = sorted.Encode(all.Hits[0]) // also of a list that is shorter than a page by now
+							p, err = w.List(w.Ctx, who, f)
+							require.NoError(t, err)
+							assert.Equal(t, i+1, p.Count, "%+v for %s, %d at first", f, who.Name, first)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
 // orders are all orders of lists.
 func orders() []order {
 	all := []order{{by: ByWork}}

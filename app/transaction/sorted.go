@@ -438,9 +438,6 @@ func (l sortedList) count(ctx context.Context) (n int, more bool, err error) {
 		return l.countWork(ctx)
 	}
 	// Sorted by number, the list has as many rows.
-	f, _, err := l.race(ctx, reading{Limit: listing.PageSize + 1})
-	if err != nil || f.Counted {
-		return f.Count, false, err
-	}
-	return l.countFastest(ctx)
+	f, err := listing.Find(ctx, reading{Limit: listing.PageSize + 1}, l.countFastest, l.race)
+	return f.Count, f.More, err
 }
