@@ -41,6 +41,7 @@ var may = map[string]string{
 	"app/spreadsheet":         "app/fault",
 	"app/backup":              "",
 	"app/blob":                "",
+	"app/filetype":            "",
 	"app/secret":              "app/entry app/store app/fault",
 	"app/courier":             "app/listing app/logo app/store app/fault app/secret app/lang app/lease",
 	"app/courier/couriertest": "",
@@ -110,19 +111,20 @@ const webLayer = "app/internal/web"
 
 // only lists libraries that only some packages may import.
 var only = map[string][]string{
-	"github.com/gofiber/":      {webLayer, "app/bench"},
-	"github.com/hibiken/asynq": {"worker/loop"},
-	"github.com/redis/":        {"worker/loop"},
-	"github.com/casbin/":       {"policies"},
-	"github.com/wneessen/":     {"app/courier"},
-	"github.com/emersion/":     {"app/courier", "app/courier/couriertest"},
-	"github.com/alicebob/":     {"worker/loop"},
-	"github.com/alecthomas/":   {"app", "worker", "app/commandline", "app/bench"},
-	"filippo.io/":              {"app/backup"},
-	"github.com/minio/":        {"app/blob"},
-	"github.com/xuri/":         {"app/spreadsheet"},
-	"modernc.org/sqlite":       {"app/store"},
-	"github.com/jackc/":        {"app/store"},
+	"github.com/gofiber/":        {webLayer, "app/bench"},
+	"github.com/hibiken/asynq":   {"worker/loop"},
+	"github.com/redis/":          {"worker/loop"},
+	"github.com/casbin/":         {"policies"},
+	"github.com/wneessen/":       {"app/courier"},
+	"github.com/emersion/":       {"app/courier", "app/courier/couriertest"},
+	"github.com/alicebob/":       {"worker/loop"},
+	"github.com/alecthomas/":     {"app", "worker", "app/commandline", "app/bench"},
+	"filippo.io/":                {"app/backup"},
+	"github.com/minio/":          {"app/blob"},
+	"github.com/gabriel-vasile/": {"app/filetype"},
+	"github.com/xuri/":           {"app/spreadsheet"},
+	"modernc.org/sqlite":         {"app/store"},
+	"github.com/jackc/":          {"app/store"},
 }
 
 func TestImports(t *testing.T) {
