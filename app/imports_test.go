@@ -42,6 +42,7 @@ var may = map[string]string{
 	"app/backup":              "",
 	"app/blob":                "",
 	"app/filetype":            "",
+	"app/clamd":               "",
 	"app/secret":              "app/entry app/store app/fault",
 	"app/courier":             "app/listing app/logo app/store app/fault app/secret app/lang app/lease",
 	"app/courier/couriertest": "",
