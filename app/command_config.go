@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"kontor/app/blob"
+	"kontor/app/clamd"
 	"kontor/app/config"
 	"kontor/app/logo"
 	"kontor/app/wire"
@@ -119,6 +121,7 @@ func effects(c config.Config, program string) (lines []string) {
 	add("%s", senderWords(c))
 	add("SMS go to %s", channelWords(c.SMSURL))
 	add("%s", logoWords(c))
+	lines = append(lines, fileWords(c)...)
 	if c.Production() {
 		add("this counts as production: the built-in mailbox is off unless MAILBOX=on")
 	} else {
@@ -172,6 +175,25 @@ func logoWords(c config.Config) string {
 	return fmt.Sprintf("mails and screens show the mark of %d × %d pixels, %d bytes; screens %s", l.Width, l.Height, len(l.Data), beside)
 }
 
+// fileWords describe where documents are kept, and which are taken.
+func fileWords(c config.Config) []string {
+	quota, scanned, opens := "as many as there is room for", "are not scanned", "with Kontor alone"
+	if c.CustomerQuota > 0 {
+		quota = fmt.Sprintf("%d MB of them", c.CustomerQuota>>20)
+	}
+	if c.ClamdURL != "" {
+		scanned = "are scanned before anybody gets them"
+	}
+	if c.EscrowRecipient != "" {
+		opens = "also without Kontor by who has the identity of ESCROW_RECIPIENT"
+	}
+	return []string{
+		"documents are kept in " + blob.Place(c.FilesURL) + ", and can be opened " + opens,
+		fmt.Sprintf("a document has %d MB at most, and a customer %s", c.FileMax>>20, quota),
+		"documents of these types are taken: " + c.FileTypes.String() + "; they " + scanned,
+	}
+}
+
 // reach is another server, and how to check that it can be reached.
 type reach struct {
 	name string
@@ -188,6 +210,10 @@ func reaches(c config.Config, program string) []reach {
 	}
 	if c.SMSURL != "" {
 		list = append(list, reach{"SMS gateway", func(ctx context.Context) (string, error) { return reachHost(ctx, c.SMSURL) }})
+	}
+	list = append(list, reach{"documents", func(ctx context.Context) (string, error) { return reachFiles(ctx, c.FilesURL) }})
+	if c.ClamdURL != "" {
+		list = append(list, reach{"scanner", func(ctx context.Context) (string, error) { return reachScanner(ctx, c.ClamdURL) }})
 	}
 	if program == "app" {
 		list = append(list, reach{"LISTEN", func(ctx context.Context) (string, error) { return reachListen(ctx, c.Listen) }})
@@ -287,6 +313,31 @@ func reachHost(ctx context.Context, address string) (string, error) {
 		return "", err
 	}
 	return "it can be connected to; nothing was sent", conn.Close()
+}
+
+// reachFiles writes a few bytes to the store of documents. It makes no folder.
+func reachFiles(ctx context.Context, address string) (string, error) {
+	if folder, ok := strings.CutPrefix(address, "file://"); ok {
+		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+			return "there is no folder yet; the first start makes it", nil
+		}
+	}
+	s, err := blob.OpenStore(address)
+	if err != nil {
+		return "", err
+	}
+	if err := s.Ready(ctx); err != nil {
+		return "", err
+	}
+	return "a few bytes could be written there", nil
+}
+
+func reachScanner(ctx context.Context, address string) (string, error) {
+	s, err := clamd.New(address)
+	if err != nil {
+		return "", err
+	}
+	return "it answers", s.Ping(ctx)
 }
 
 func reachListen(ctx context.Context, listen string) (string, error) {

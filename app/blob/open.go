@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"filippo.io/age"
 )
 
 // OpenStore opens the store that an address names: file:///path for a folder, which is made if there is none, or
@@ -31,9 +33,26 @@ func CheckURL(address string) error {
 	return err
 }
 
+// Place says where the documents of an address lie, without the names and secrets of who may go there.
+func Place(address string) string {
+	if a, err := parseS3(address); err == nil {
+		return s3Scheme + a.host + "/" + a.bucket
+	}
+	return address
+}
+
+// CheckRecipient says whether text is an age recipient for X25519 (age1…), which every version of age understands.
+func CheckRecipient(text string) error {
+	if _, err := age.ParseX25519Recipient(text); err != nil {
+		return errRecipient
+	}
+	return nil
+}
+
 var (
-	errAddress = errors.New("not the address of a store")
-	errName    = errors.New("not the name of an object")
+	errRecipient = errors.New("not an age recipient")
+	errAddress   = errors.New("not the address of a store")
+	errName      = errors.New("not the name of an object")
 )
 
 // folderOf returns the path in an address. It stands there as it is, not percent-encoded.

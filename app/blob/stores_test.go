@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 	"github.com/stretchr/testify/assert"
@@ -245,6 +246,8 @@ func TestOpenStore(t *testing.T) {
 		assert.Error(t, err, address)
 		assert.NotContains(t, fmt.Sprint(err), s3Secret)
 	}
+	assert.Equal(t, "s3://s3.example:9000/documents", Place("s3://key:"+s3Secret+"@s3.example:9000/documents?region=eu"))
+	assert.Equal(t, "file:///srv/documents", Place("file:///srv/documents"))
 	a, err := parseS3("s3://AKIA:a/b+c%3Ad@e%@s3.example:9000/documents/?region=eu&tls=off&path=off")
 	require.NoError(t, err)
 	assert.Equal(t, "AKIA a/b+c%3Ad@e% s3.example:9000 documents eu false", fmt.Sprint(a.key, " ", a.secret, " ", a.host, " ", a.bucket, " ", a.region, " ", a.tls), "what is no escape stands for itself")
@@ -575,5 +578,20 @@ func BenchmarkFolderPut(b *testing.B) {
 		if err := f.Put(b.Context(), fmt.Sprintf("c/%02x/%d", i%256, i), data); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestCheckRecipient(t *testing.T) {
+	own, err := age.GenerateX25519Identity()
+	require.NoError(t, err)
+	hybrid, err := age.GenerateHybridIdentity()
+	require.NoError(t, err)
+	assert.NoError(t, CheckRecipient(own.Recipient().String()))
+	for _, text := range []string{
+		"", "age1", own.String(), own.Recipient().String() + "x", hybrid.Recipient().String(), "ssh-ed25519 AAAA", "age1yubikey1abc", own.Recipient().String() + "\n" + own.Recipient().String(),
+	} {
+		err := CheckRecipient(text)
+		assert.Error(t, err, text)
+		assert.NotContains(t, fmt.Sprint(err), own.String())
 	}
 }

@@ -15,63 +15,74 @@ import (
 	"time"
 	_ "time/tzdata" // Europe/Berlin on machines without a zone database
 	"unicode"
+
+	"kontor/app/filetype"
 )
 
 // Config holds the checked settings.
 type Config struct {
-	Listen        string
-	BaseURL       string // "" until the port is known: see WithAddress
-	BaseURLGiven  string // as it was given, "" if that is BaseURL
-	DataDir       string
-	DataDirOpen   bool // other users may read the folder, because it contains other files than ours
-	DatabaseURL   string
-	ErasureLog    string // a file, or the address of a database; "" on PostgreSQL: none
-	ErasureLogSet bool   // it was given, not filled in
-	ImportMax     int64  // bytes of a file that is imported at most
-	DatabasePool  int    // connections to PostgreSQL that this process opens at most
-	RedisURL      string // "": the queue runs in the process
-	Worker        string // embedded, separate
-	SMTPURL       string // "": built-in mailbox
-	MailFrom      string
-	ReplyTo       string
-	BounceAddress string
-	SMTPCA        string // PEM, or the name of a PEM file
-	DKIMDomain    string // "" like the next two: mails are not signed
-	DKIMSelector  string
-	DKIMKey       string
-	SMSURL        string // "": built-in mailbox
-	SMSHeaders    string
-	Gateway       Gateway // the requests to the SMS gateway
-	Mailbox       string  // on, off; "": depends on Production
-	SecretKey     []byte
-	Previous      [][]byte // earlier keys that are still accepted, the latest first
-	AdminEmail    string
-	AdminPassword string
-	Locale        string
-	FirmName      string
-	FirmLogo      string // name of an image file, "" for none
-	ImprintURL    string // of the firm, "" for none, like the next two
-	PrivacyURL    string
-	Contact       string // text, an e-mail address, a phone number or a web address: see ContactHref
-	LogLevel      slog.Level
-	LogFormat     string
-	MetricsListen string
-	Proxies       []netip.Prefix
-	Forwarded     bool // PROXY_HEADER is Forwarded, not X-Forwarded-For
-	HookSecret    string
-	IdleTimeout   time.Duration
-	SessionLife   time.Duration
-	ApprovalDelay time.Duration // how long a change waits that needs a second person if there is none
-	Reminder      time.Duration // after which an unanswered invitation needs attention
-	Zone          *time.Location
-	Drain         time.Duration // how long readiness fails after SIGTERM before the process stops taking requests
-	Demo          bool
+	Listen          string
+	BaseURL         string // "" until the port is known: see WithAddress
+	BaseURLGiven    string // as it was given, "" if that is BaseURL
+	DataDir         string
+	DataDirOpen     bool // other users may read the folder, because it contains other files than ours
+	DatabaseURL     string
+	ErasureLog      string // a file, or the address of a database; "" on PostgreSQL: none
+	ErasureLogSet   bool   // it was given, not filled in
+	ImportMax       int64  // bytes of a file that is imported at most
+	DatabasePool    int    // connections to PostgreSQL that this process opens at most
+	FilesURL        string // where documents are kept: file:///path or s3://…
+	FileMax         int64  // bytes that a document has at most
+	CustomerQuota   int64  // bytes that the documents of a customer have at most, 0 for no limit
+	FileTypes       filetype.Allowed
+	EscrowRecipient string // age recipient that can open every document without Kontor, "" for none
+	ClamdURL        string // "": documents are not scanned
+	RedisURL        string // "": the queue runs in the process
+	Worker          string // embedded, separate
+	SMTPURL         string // "": built-in mailbox
+	MailFrom        string
+	ReplyTo         string
+	BounceAddress   string
+	SMTPCA          string // PEM, or the name of a PEM file
+	DKIMDomain      string // "" like the next two: mails are not signed
+	DKIMSelector    string
+	DKIMKey         string
+	SMSURL          string // "": built-in mailbox
+	SMSHeaders      string
+	Gateway         Gateway // the requests to the SMS gateway
+	Mailbox         string  // on, off; "": depends on Production
+	SecretKey       []byte
+	Previous        [][]byte // earlier keys that are still accepted, the latest first
+	AdminEmail      string
+	AdminPassword   string
+	Locale          string
+	FirmName        string
+	FirmLogo        string // name of an image file, "" for none
+	ImprintURL      string // of the firm, "" for none, like the next two
+	PrivacyURL      string
+	Contact         string // text, an e-mail address, a phone number or a web address: see ContactHref
+	LogLevel        slog.Level
+	LogFormat       string
+	MetricsListen   string
+	Proxies         []netip.Prefix
+	Forwarded       bool // PROXY_HEADER is Forwarded, not X-Forwarded-For
+	HookSecret      string
+	IdleTimeout     time.Duration
+	SessionLife     time.Duration
+	ApprovalDelay   time.Duration // how long a change waits that needs a second person if there is none
+	Reminder        time.Duration // after which an unanswered invitation needs attention
+	Zone            *time.Location
+	Drain           time.Duration // how long readiness fails after SIGTERM before the process stops taking requests
+	Demo            bool
 
 	look bool // create nothing: see Given.Examine
 }
 
 // Nameless is the default of FIRM_NAME: the firm has no name of its own.
 const Nameless = "Kontor"
+
+// FilesFolder is the folder in DATA_DIR in which documents are kept where FILES_URL does not say another place.
+const FilesFolder = "documents"
 
 // Error is an invalid setting. Its text is one line with the name and the allowed values. It never contains the value
 // of a secret.
@@ -199,6 +210,13 @@ func (c *Config) complete() error {
 		if err := c.keepPrivate(); err != nil {
 			return err
 		}
+	}
+	if c.FilesURL == "" {
+		folder, err := filepath.Abs(filepath.Join(c.DataDir, FilesFolder))
+		if err != nil {
+			return err
+		}
+		c.FilesURL = "file://" + folder
 	}
 	if err := c.completeErasureLog(); err != nil {
 		return err

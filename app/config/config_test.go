@@ -27,6 +27,19 @@ func TestLoad(t *testing.T) {
 			return nil
 		},
 		SMTPCA: func(string) error { return errValue },
+		FilesURL: func(v string) error {
+			if !strings.HasPrefix(v, "file:///") {
+				return errValue
+			}
+			return nil
+		},
+		EscrowRecipient: func(v string) error {
+			if v != "age1x" {
+				return errValue
+			}
+			return nil
+		},
+		ClamdURL: func(string) error { return errValue },
 		FirmLogo: func(v string) error {
 			if v != "/etc/kontor/logo.png" {
 				return errValue
@@ -105,6 +118,25 @@ func TestLoad(t *testing.T) {
 		"dkim no key":       {env: map[string]string{"DKIM_DOMAIN": "firm.example", "DKIM_SELECTOR": "a"}, wrong: "DKIM_KEY"},
 		"dkim key as flag":  {args: []string{"--dkim-key", "abcd"}, wrong: "DKIM_KEY"},
 		"key for authority": {env: map[string]string{"SMTP_CA": "-----BEGIN PRIVATE KEY-----\nabcd"}, wrong: "SMTP_CA"},
+		"documents": {check: func(c Config) bool {
+			return c.FilesURL == "file://"+strings.TrimSuffix(strings.TrimPrefix(c.DatabaseURL, "sqlite://"), "kontor.db")+"documents" && c.FileMax == 2<<30 && c.CustomerQuota == 0 && c.FileTypes.String() == ".zip, image, office, pdf, text" && c.ClamdURL == ""
+		}},
+		"files": {env: map[string]string{"FILES_URL": "file:///srv/documents", "FILE_MAX": "50mb", "CUSTOMER_QUOTA": "1TB", "FILE_TYPES": "pdf"}, check: func(c Config) bool {
+			return c.FilesURL == "file:///srv/documents" && c.FileMax == 50<<20 && c.CustomerQuota == 1<<40 && c.FileTypes.String() == "pdf"
+		}},
+		"files from file":   {env: map[string]string{"FILES_URL_FILE": keyFile}, wrong: "FILES_URL"},
+		"files as flag":     {args: []string{"--files-url", "s3://key:abcd@s3.example/documents"}, wrong: "FILES_URL"},
+		"file max":          {env: map[string]string{"FILE_MAX": "1000KB"}, wrong: "FILE_MAX"},
+		"file max in words": {env: map[string]string{"FILE_MAX": "much"}, wrong: "FILE_MAX"},
+		"quota":             {env: map[string]string{"CUSTOMER_QUOTA": "0"}, wrong: "CUSTOMER_QUOTA"},
+		"file types":        {env: map[string]string{"FILE_TYPES": "pdf, documents"}, wrong: "FILE_TYPES"},
+		"escrow":            {env: map[string]string{"ESCROW_RECIPIENT": " age1x "}, check: func(c Config) bool { return c.EscrowRecipient == "age1x" }},
+		"escrow identity":   {env: map[string]string{"ESCROW_RECIPIENT": "AGE-SECRET-KEY-1ABCD"}, wrong: "ESCROW_RECIPIENT"},
+		"clamd":             {env: map[string]string{"CLAMD_URL": "clamd"}, wrong: "CLAMD_URL"},
+		"import":            {check: func(c Config) bool { return c.ImportMax == 64<<20 }},
+		"import of no unit": {env: map[string]string{"IMPORT_MAX": "100"}, check: func(c Config) bool { return c.ImportMax == 100<<20 }},
+		"import too large":  {env: map[string]string{"IMPORT_MAX": "1GB"}, wrong: "IMPORT_MAX"},
+		"import too small":  {env: map[string]string{"IMPORT_MAX": "1KB"}, wrong: "IMPORT_MAX"},
 		"unknown ignored":   {env: map[string]string{"KONTOR_X": "1"}, check: func(Config) bool { return true }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -118,7 +150,7 @@ func TestLoad(t *testing.T) {
 			require.False(t, wrong != nil && wrong.Name != c.wrong)
 			if err != nil {
 				assert.NotContains(t, err.Error(), "\n", "is not one line")
-				for _, secret := range []string{"short", "abcd", "mysql", "-----BEGIN"} {
+				for _, secret := range []string{"short", "abcd", "mysql", "-----BEGIN", "AGE-SECRET"} {
 					assert.NotContains(t, err.Error(), "="+secret, "shows a secret")
 				}
 				return

@@ -129,7 +129,7 @@ func (g Given) checkGateway(c Config, rows []Row) {
 
 // shown returns a value as people may see it.
 func (s Setting) shown(value string) string {
-	if value != "" && (s.Secret && (s.bare == nil || !s.bare(value)) || !withoutPassword(value) || strings.Contains(value, "-----BEGIN")) {
+	if value != "" && (s.Secret && (s.bare == nil || !s.bare(value)) || !withoutPassword(value) || strings.Contains(value, "-----BEGIN") || strings.Contains(strings.ToUpper(value), "AGE-SECRET-KEY-")) {
 		return notShown
 	}
 	return value

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"kontor/app/entry"
+	"kontor/app/filetype"
 	"kontor/app/lang"
 )
 
@@ -42,7 +43,7 @@ func (s Setting) flag() string { return strings.ReplaceAll(strings.ToLower(s.Nam
 type Checks struct {
 	DatabaseURL, SMTPURL, SMSURL, RedisURL                            func(string) error
 	SMTPCA, ReplyTo, BounceAddress, DKIMDomain, DKIMSelector, DKIMKey func(string) error
-	FirmLogo                                                          func(string) error
+	FirmLogo, FilesURL, EscrowRecipient, ClamdURL                     func(string) error
 	// Gateway returns the setting of the SMS gateway that is invalid, and its allowed values.
 	Gateway func(Gateway) (setting, takes string)
 }
@@ -89,6 +90,23 @@ func Table(checks Checks) []Setting {
 		}},
 		{Name: "ERASURE_LOG", Takes: "a file, or the address of a second database, sqlite:///path/file.db or postgres://…; empty: " + ErasureFile + " in DATA_DIR with SQLite, none with PostgreSQL",
 			Secret: true, bare: withoutPassword, set: erasureLog},
+		{Name: "FILES_URL", Takes: "file:///path of a folder, or s3://KEY:SECRET@host:port/bucket?region=…&tls=on|off&path=on|off; empty: the folder " + FilesFolder + " in DATA_DIR",
+			Secret: true, bare: withoutPassword, set: checked(func(c *Config) *string { return &c.FilesURL }, checks.FilesURL)},
+		{Name: "FILE_MAX", Default: "2GB", Takes: "a size from 1MB to 100GB", set: size(func(c *Config) *int64 { return &c.FileMax }, 1<<20, 100<<30)},
+		{Name: "CUSTOMER_QUOTA", Takes: "a size from 1MB to 1000TB, such as 20GB; empty: no limit", set: func(c *Config, v string) error {
+			if v == "" {
+				return nil
+			}
+			return size(func(c *Config) *int64 { return &c.CustomerQuota }, 1<<20, 1000<<40)(c, v)
+		}},
+		{Name: "FILE_TYPES", Default: filetype.Safe, Takes: "groups (" + strings.Join(filetype.Groups, ", ") + "), extensions such as zip or .dwg, and types such as image/png, separated by commas",
+			set: func(c *Config, v string) (err error) {
+				c.FileTypes, err = filetype.ParseAllowed(v)
+				return err
+			}},
+		{Name: "ESCROW_RECIPIENT", Takes: "an age recipient, age1… (age-keygen prints it as the public key); empty: none", set: cleaned(strings.TrimSpace, checked(func(c *Config) *string { return &c.EscrowRecipient }, checks.EscrowRecipient))},
+		{Name: "CLAMD_URL", Takes: "tcp://host:port or unix:///path of ClamAV's daemon; empty: documents are not scanned", Secret: true, bare: withoutPassword,
+			set: checked(func(c *Config) *string { return &c.ClamdURL }, checks.ClamdURL)},
 		{Name: "REDIS_URL", Takes: "redis://…, rediss://…, redis-sentinel://…, redis-cluster://…; empty: in-process", Secret: true, bare: withoutPassword,
 			set: checked(func(c *Config) *string { return &c.RedisURL }, checks.RedisURL)},
 		{Name: "WORKER", Takes: "embedded or separate", set: func(c *Config, v string) error {
@@ -230,13 +248,7 @@ func Table(checks Checks) []Setting {
 			return nil
 		}},
 		{Name: "SESSION_IDLE", Default: "30m", Takes: "a duration such as 30m", set: duration(func(c *Config) *time.Duration { return &c.IdleTimeout })},
-		{Name: "IMPORT_MAX", Default: "64MB", Takes: "a size from 1MB to 500MB", set: func(c *Config, v string) error {
-			n, err := strconv.ParseInt(strings.TrimSuffix(strings.ToUpper(strings.TrimSpace(v)), "MB"), 10, 32)
-			if c.ImportMax = n << 20; err != nil || n < 1 || n > 500 {
-				return errValue
-			}
-			return nil
-		}},
+		{Name: "IMPORT_MAX", Default: "64MB", Takes: "a size from 1MB to 500MB", set: size(func(c *Config) *int64 { return &c.ImportMax }, 1<<20, 500<<20)},
 		{Name: "SESSION_LIFE", Default: "12h", Takes: "a duration such as 12h", set: duration(func(c *Config) *time.Duration { return &c.SessionLife })},
 		{Name: "INVITATION_REMINDER", Default: "168h", Takes: "a duration such as 168h, or days such as 7d", set: func(c *Config, v string) error {
 			if days, ok := strings.CutSuffix(v, "d"); ok {

@@ -40,10 +40,16 @@ const (
 	Privacy   = "PRIVACY_URL"
 	Contact   = "CONTACT"
 	Erasures  = "ERASURE_LOG" // which log it is, whatever its address is
+	Files     = "FILES_URL"   // where documents lie, whoever goes there
+	FileMax   = "FILE_MAX"
+	Quota     = "CUSTOMER_QUOTA"
+	FileTypes = "FILE_TYPES"
+	Escrow    = "ESCROW_RECIPIENT"
+	Scanner   = "CLAMD_URL" // whether documents are scanned; each machine may have a scanner of its own
 )
 
 // names lists the compared settings in the order in which differences are reported.
-var names = []string{SecretKey, BaseURL, SMTPURL, SMSURL, Mailbox, FirmName, Logo, Imprint, Privacy, Contact, Erasures}
+var names = []string{SecretKey, BaseURL, SMTPURL, SMSURL, Mailbox, FirmName, Logo, Imprint, Privacy, Contact, Erasures, Files, FileMax, Quota, FileTypes, Escrow, Scanner}
 
 // Settings are the hashes of a process's settings, by name.
 type Settings map[string]string

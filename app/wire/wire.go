@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"sync"
 	"time"
 
@@ -18,7 +19,9 @@ import (
 	"kontor/app/attention"
 	"kontor/app/audit"
 	"kontor/app/authorisation"
+	"kontor/app/blob"
 	"kontor/app/bulk"
+	"kontor/app/clamd"
 	"kontor/app/config"
 	"kontor/app/courier"
 	"kontor/app/customer"
@@ -50,7 +53,7 @@ func Checks() config.Checks {
 		SMTPURL: courier.CheckSMTPURL, SMSURL: courier.CheckSMSURL, RedisURL: loop.CheckRedisURL, DatabaseURL: store.CheckURL,
 		SMTPCA: courier.CheckCA, ReplyTo: courier.CheckReplyTo, BounceAddress: courier.CheckBounceAddress,
 		DKIMDomain: courier.CheckDKIMDomain, DKIMSelector: courier.CheckDKIMSelector, DKIMKey: courier.CheckDKIMKey,
-		FirmLogo: logo.Check,
+		FirmLogo: logo.Check, FilesURL: blob.CheckURL, EscrowRecipient: blob.CheckRecipient, ClamdURL: clamd.CheckURL,
 		Gateway: func(g config.Gateway) (setting, takes string) {
 			return courier.CheckGateway(courier.GatewaySettings(g))
 		},
@@ -326,6 +329,9 @@ func fingerprints(key secret.Key, c config.Config, mark *logo.Logo, erasures str
 		heartbeat.BaseURL: c.BaseURL, heartbeat.SMTPURL: channel(courier.WithoutUser(c.SMTPURL)), heartbeat.SMSURL: channel(c.SMSURL),
 		heartbeat.FirmName: c.FirmName, heartbeat.Imprint: c.ImprintURL, heartbeat.Privacy: c.PrivacyURL, heartbeat.Contact: c.Contact, heartbeat.Mailbox: mailbox,
 	}
+	values[heartbeat.Files], values[heartbeat.FileTypes], values[heartbeat.Escrow] = blob.Place(c.FilesURL), c.FileTypes.String(), c.EscrowRecipient
+	values[heartbeat.FileMax], values[heartbeat.Quota] = strconv.FormatInt(c.FileMax, 10), strconv.FormatInt(c.CustomerQuota, 10)
+	values[heartbeat.Scanner] = strconv.FormatBool(c.ClamdURL != "")
 	values[heartbeat.Logo] = ""
 	if mark != nil {
 		values[heartbeat.Logo] = mark.Hash // hash of the image, because each process has its own file

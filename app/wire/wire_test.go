@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kontor/app/config"
+	"kontor/app/filetype"
 	"kontor/app/heartbeat"
 	"kontor/app/logo"
 	"kontor/app/secret"
@@ -24,10 +25,12 @@ func TestFingerprints(t *testing.T) {
 	base := config.Config{
 		BaseURL: "https://kontor.example", DatabaseURL: "postgres://db/kontor", RedisURL: "redis://q", FirmName: "Berg",
 		SMTPURL: "smtp://user:one@mail.example:587?tls=starttls", SMSURL: "https://sms.example/send?key=one",
+		FilesURL: "s3://one:two@s3.example/documents?region=eu", FileMax: 1 << 30, ClamdURL: "tcp://clamd:3310",
 	}
 	same := base
 	same.SMTPURL, same.SMSURL = "smtp://other:two@mail.example:587?tls=implicit", "https://sms.example/v2?key=two"
 	same.LogFormat, same.RedisURL = "json", "redis://other"
+	same.FilesURL, same.ClamdURL = "s3://three:four@s3.example/documents", "unix:///run/clamd"
 	mark := &logo.Logo{Hash: "a", Name: "logo.png"}
 	want := fingerprints(key("1"), base, mark, "log")
 	got := fingerprints(key("1"), same, &logo.Logo{Hash: "a", Name: "another.png"}, "log")
@@ -46,6 +49,12 @@ func TestFingerprints(t *testing.T) {
 		heartbeat.Erasures:  {"1", func(*config.Config) {}},
 		heartbeat.Mailbox:   {"1", func(c *config.Config) { c.Mailbox = "on" }},
 		heartbeat.SMTPURL:   {"1", func(c *config.Config) { c.SMTPURL = "" }},
+		heartbeat.Files:     {"1", func(c *config.Config) { c.FilesURL = "s3://one:two@s3.example/others" }},
+		heartbeat.FileMax:   {"1", func(c *config.Config) { c.FileMax++ }},
+		heartbeat.Quota:     {"1", func(c *config.Config) { c.CustomerQuota = 1 << 30 }},
+		heartbeat.FileTypes: {"1", func(c *config.Config) { c.FileTypes, _ = filetype.ParseAllowed("pdf") }},
+		heartbeat.Escrow:    {"1", func(c *config.Config) { c.EscrowRecipient = "age1x" }},
+		heartbeat.Scanner:   {"1", func(c *config.Config) { c.ClamdURL = "" }},
 		heartbeat.SMSURL:    {"1", func(c *config.Config) { c.SMSURL = "smpp://user:pass@sms.example:2775" }},
 	} {
 		other, log, image := base, "log", mark
