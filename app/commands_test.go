@@ -319,6 +319,13 @@ func TestConfigCheck(t *testing.T) {
 		"no such port":      {with("LISTEN", "127.0.0.1:99999"), "", 1, []string{"WRONG  setting LISTEN=127.0.0.1:99999: it takes host:port"}},
 		"no port":           {with("METRICS_LISTEN", "127.0.0.1:metrics?"), "--offline", 1, []string{"WRONG  setting METRICS_LISTEN"}},
 		"another's address": {with("LISTEN", "192.0.2.7:3000"), "", 1, []string{"WRONG  LISTEN"}},
+		"documents":         {with("FILES_URL", "file://"+filepath.Dir(key), "FILE_TYPES", "pdf", "CUSTOMER_QUOTA", "1GB"), "", 0, []string{"ok     documents: a few bytes could be written", "documents are kept in file://" + filepath.Dir(key) + ", and can be opened with Kontor alone", "a document has 2048 MB at most, and a customer 1024 MB of them", "these types are taken: pdf; they are not scanned"}},
+		"bucket away":       {with("FILES_URL", "s3://key:"+hidden+"@127.0.0.1:1/documents?tls=off&region=eu"), "", 1, []string{"FILES_URL=(hidden)", "WRONG  documents", "documents are kept in s3://127.0.0.1:1/documents"}},
+		"wrong bucket":      {with("FILES_URL", "s3://key:"+hidden+"@127.0.0.1:1/documents?colour=red"), "", 1, []string{"WRONG  setting FILES_URL=(hidden): it takes file:///path"}},
+		"wrong type":        {with("FILE_TYPES", "pdf, letters"), "", 1, []string{"WRONG  setting FILE_TYPES=pdf, letters: it takes groups (pdf, image, office"}},
+		"wrong size":        {with("FILE_MAX", "2 apples"), "", 1, []string{"WRONG  setting FILE_MAX=2 apples: it takes a size from 1MB"}},
+		"identity":          {with("ESCROW_RECIPIENT", "AGE-SECRET-KEY-1"+hidden), "", 1, []string{"WRONG  setting ESCROW_RECIPIENT=(hidden): it takes an age recipient"}},
+		"scanner away":      {with("CLAMD_URL", "tcp://127.0.0.1:1"), "", 1, []string{"WRONG  scanner: the scanner is away", "they are scanned before anybody gets them"}},
 		"gateway away":      {with("SMS_URL", "https://u:"+hidden+"@127.0.0.1:1/"), "", 1, []string{"WRONG  SMS gateway"}},
 	} {
 		t.Run(name, func(t *testing.T) {
