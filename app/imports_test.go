@@ -23,6 +23,7 @@ var may = map[string]string{
 	"app/fault":               "",
 	"app/await":               "",
 	"app/effort":              "",
+	"app/flaky":               "",
 	"app/lang":                "",
 	"app/lease":               "",
 	"app/preference":          "app/fault",

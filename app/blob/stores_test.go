@@ -38,6 +38,16 @@ var stores = map[string]func(t *testing.T) Store{
 	},
 }
 
+// TestS3WithoutRegion: the server is asked for its region.
+func TestS3WithoutRegion(t *testing.T) {
+	_, server := newS3(t, func(h http.Handler) http.Handler { return h })
+	s, err := OpenS3("s3://key:secret@" + server.Listener.Addr().String() + "/documents?tls=off")
+	require.NoError(t, err)
+	require.NoError(t, s.Put(t.Context(), "a/b", []byte("x")))
+	assert.NoError(t, s.Ready(t.Context()))
+	assert.Equal(t, []string{"a/b"}, names(t, s, "a"))
+}
+
 func newFolder(t *testing.T) *Folder {
 	f, err := OpenFolder(filepath.Join(t.TempDir(), "documents"))
 	require.NoError(t, err)
