@@ -44,10 +44,10 @@ func OpenFolder(folder string) (*Folder, error) {
 		return nil, err
 	}
 	there := folder // the closest folder that exists
-	for _, err := os.Stat(there); errors.Is(err, fs.ErrNotExist) && there != filepath.Dir(there); _, err = os.Stat(there) {
+	for !exists(there) {
 		there = filepath.Dir(there)
 	}
-	if err := os.MkdirAll(filepath.Join(folder, tempFolder), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(folder, tempFolder), 0o700); err != nil { //nolint:gosec // the operator names the folder
 		return nil, orFull(err)
 	}
 	for made := folder; ; made = filepath.Dir(made) {
@@ -66,6 +66,12 @@ func OpenFolder(folder string) (*Folder, error) {
 		return root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	}}
 	return f, f.Ready(context.Background())
+}
+
+// exists says whether there is a file or folder. The root is.
+func exists(path string) bool {
+	_, err := os.Stat(path) //nolint:gosec // the operator names the folder
+	return !errors.Is(err, fs.ErrNotExist) || path == filepath.Dir(path)
 }
 
 // open opens the folder for one call, so that one that was mounted again is found. It is an error if the store is away.

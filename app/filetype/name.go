@@ -75,7 +75,8 @@ func isDevice(name string) bool {
 	if !isPort {
 		port, isPort = strings.CutPrefix(base, "LPT")
 	}
-	return isPort && utf8.RuneCountInString(port) == 1 && strings.Contains("0123456789¹²³", port)
+	number, size := utf8.DecodeRuneInString(port)
+	return isPort && size == len(port) && strings.ContainsRune("0123456789¹²³", number)
 }
 
 // shorten cuts a name that is too long, and keeps its end.
