@@ -1,0 +1,4 @@
+DROP TABLE blob_garbage;
+DROP TABLE upload;
+DROP TABLE blob;
+DROP TABLE blob_key;
