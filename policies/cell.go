@@ -5,17 +5,17 @@ import (
 	"slices"
 )
 
-// Answer says how much a decision allows.
-type Answer int
+// Degree says how much a decision allows.
+type Degree int
 
 // The answers.
 const (
-	Never     Answer = iota
+	Never     Degree = iota
 	SomeKinds        // for some kinds, not for others
 	Always
 )
 
-func answerOf(k KindSet) Answer {
+func degreeOf(k KindSet) Degree {
 	switch {
 	case k.Empty():
 		return Never
@@ -41,7 +41,7 @@ type Cell struct {
 // Part is the answer for a person with exactly this relation; for None, with any relation that has no part of its own.
 type Part struct {
 	Relation Relation
-	Answer   Answer
+	Answer   Degree
 	From     []Role // the roles whose rules allow it, in the order of Roles; nil if the answer is Never
 }
 
@@ -49,7 +49,7 @@ type Part struct {
 func (c Cell) Inherited(p Part) bool { return len(p.From) > 0 && !slices.Contains(p.From, c.Role) }
 
 // Answer returns the answer for a person with exactly this relation or none.
-func (c Cell) Answer(r Relation) Answer {
+func (c Cell) Answer(r Relation) Degree {
 	if i := slices.IndexFunc(c.Parts, func(p Part) bool { return p.Relation == r }); i >= 0 {
 		return c.Parts[i].Answer
 	}
@@ -106,7 +106,7 @@ func (d *Decider) Cell(role Role, p Permission) (Cell, error) {
 	c := Cell{Role: role, Permission: p, Rules: v.rulesFor([]Role{role}, p.Object, p.Action)}
 	for _, r := range append([]Relation{None}, RelationsTo(p)...) {
 		if kinds := s.For(r); r == None && !kinds.Empty() || r != None && !kinds.equal(s.For(None)) {
-			c.Parts = append(c.Parts, Part{r, answerOf(kinds), c.from(r, answerOf(kinds))})
+			c.Parts = append(c.Parts, Part{r, degreeOf(kinds), c.from(r, degreeOf(kinds))})
 		}
 	}
 	c.Clash = slices.ContainsFunc(masksTo(p), func(m Relation) bool {
@@ -119,7 +119,7 @@ func (d *Decider) Cell(role Role, p Permission) (Cell, error) {
 
 // from returns the roles whose rules allow what a part says: rules for the relation, else rules for any relation, of
 // which a deny has left some.
-func (c Cell) from(r Relation, a Answer) []Role {
+func (c Cell) from(r Relation, a Degree) []Role {
 	if a == Never {
 		return nil
 	}

@@ -94,7 +94,7 @@ func TestCell(t *testing.T) {
 // relation, with each relation, and with several. What it calls inherited goes with the inclusions, and nothing else does.
 func TestCellsAreDecisions(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 7))
-	said := map[policies.Answer]int{}
+	said := map[policies.Degree]int{}
 	clashes, inherited := 0, 0
 	for range effort.Of(300, 100) {
 		doc := policytest.Random(r)

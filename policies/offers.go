@@ -48,6 +48,27 @@ var Offers = []Offer{
 		{UserAdministrator, Anything, ObjectFirm, Anything, Manage, Allow},
 		{Auditor, Anything, ObjectFirm, Anything, Read, Allow},
 	}},
+	{ID: "documents", Rules: []Rule{
+		{Specialist, "administrator", ObjectTransaction, Anything, Start, Allow},
+		{Specialist, "administrator", ObjectTransaction, Anything, Upload, Allow},
+		{Specialist, "administrator", ObjectTransaction, Anything, Answer, Allow},
+		{Specialist, "administrator", ObjectTransaction, Anything, Review, Allow},
+		{Specialist, "administrator", ObjectTransaction, Anything, Comment, Allow},
+		{Specialist, "administrator", ObjectDocument, Anything, Read, Allow},
+		{Specialist, "administrator", ObjectInternal, Anything, Read, Allow},
+		{Specialist, "processor", ObjectTransaction, Anything, Upload, Allow},
+		{Specialist, "processor", ObjectTransaction, Anything, Answer, Allow},
+		{Specialist, "processor", ObjectTransaction, Anything, Review, Allow},
+		{Specialist, "processor", ObjectTransaction, Anything, Comment, Allow},
+		{Specialist, "processor", ObjectDocument, Anything, Read, Allow},
+		{Specialist, "processor", ObjectInternal, Anything, Read, Allow},
+		{EndUser, "access", ObjectTransaction, Anything, Start, Allow},
+		{EndUser, "access", ObjectTransaction, Anything, Upload, Allow},
+		{EndUser, "access", ObjectTransaction, Anything, Answer, Allow},
+		{EndUser, "access", ObjectTransaction, Anything, Comment, Allow},
+		{EndUser, "access", ObjectDocument, Anything, Read, Allow},
+		{Auditor, Anything, ObjectInternal, Anything, Read, Allow},
+	}},
 }
 
 // Missing returns the offer's rules that a policy does not contain.

@@ -91,6 +91,8 @@ const (
 	ObjectView          Object = "view"     // named filters of lists
 	ObjectNote          Object = "note"     // what people of the firm write about a customer
 	ObjectFirm          Object = "firm"     // what the firm sets about itself: name, contact, holidays, defaults
+	ObjectDocument      Object = "document" // the contents of a transaction: documents, answers
+	ObjectInternal      Object = "internal" // elements and comments of a transaction that are not for end users
 
 	List    Action = "list"
 	Create  Action = "create"
@@ -104,6 +106,11 @@ const (
 	Share   Action = "share"
 	Import  Action = "import"
 	Export  Action = "export" // download as a file
+	Start   Action = "start"  // begin a transaction from a template that is public
+	Upload  Action = "upload" // add documents and new versions of them
+	Answer  Action = "answer" // answer what is asked, or say that it does not apply
+	Review  Action = "review" // accept and reject what was answered
+	Comment Action = "comment"
 )
 
 // Permission is an action on an object, as a role may be given it.
@@ -117,7 +124,9 @@ var Objects = map[Object][]Action{
 	ObjectCustomer:      {List, Create, Read, Update, Delete, Import, Export},
 	ObjectAccess:        {Create, Read, Update, Resend, Remove},
 	ObjectAuthorisation: {Read, Manage},
-	ObjectTransaction:   {Create, Read, Process, Export},
+	ObjectTransaction:   {Create, Start, Read, Process, Upload, Answer, Review, Comment, Export},
+	ObjectDocument:      {Read},
+	ObjectInternal:      {Read},
 	ObjectPortal:        {Read},
 	ObjectSpecialist:    {Read, Manage},
 	ObjectQueue:         {Read, Manage},
@@ -132,7 +141,7 @@ var Objects = map[Object][]Action{
 }
 
 // ObjectList lists the objects in the order in which screens show them.
-var ObjectList = []Object{ObjectCustomer, ObjectAccess, ObjectAuthorisation, ObjectNote, ObjectTransaction, ObjectPortal, ObjectSpecialist, ObjectFirm, ObjectQueue, ObjectAudit, ObjectPolicy, ObjectTemplate, ObjectMailbox, ObjectApproval, ObjectView}
+var ObjectList = []Object{ObjectCustomer, ObjectAccess, ObjectAuthorisation, ObjectNote, ObjectTransaction, ObjectDocument, ObjectInternal, ObjectPortal, ObjectSpecialist, ObjectFirm, ObjectQueue, ObjectAudit, ObjectPolicy, ObjectTemplate, ObjectMailbox, ObjectApproval, ObjectView}
 
 // Kinds lists the kinds that a rule may name for each object besides "*": here, the types of customers. Template
 // administrators maintain the kinds of transactions; see Vocabulary.
@@ -143,6 +152,12 @@ var Kinds = map[Object][]string{
 	ObjectNote:          {"person", "company"},
 }
 
+// OfTransaction says whether the object is a transaction or a part of one: its kinds are those of transactions, and a relation
+// to it is one to the transaction.
+func (o Object) OfTransaction() bool {
+	return o == ObjectTransaction || o == ObjectDocument || o == ObjectInternal
+}
+
 // Related lists the relations that a person can have to each object. Nobody has a relation to an object that is not
 // listed.
 var Related = map[Object][]Relation{
@@ -151,6 +166,8 @@ var Related = map[Object][]Relation{
 	ObjectAuthorisation: {Administrator, Processor, Access},
 	ObjectNote:          {Administrator, Processor, Access},
 	ObjectTransaction:   {Administrator, Processor, Access},
+	ObjectDocument:      {Administrator, Processor, Access},
+	ObjectInternal:      {Administrator, Processor, Access},
 	ObjectPortal:        {Administrator, Processor, Access},
 }
 

@@ -180,7 +180,7 @@ func (r factsRow) asked(known []string) []string {
 		return []string{r.TransactionKind}
 	case r.Kind != "":
 		return []string{r.Kind}
-	case r.Object == policies.ObjectTransaction:
+	case r.Object.OfTransaction():
 		return append(slices.Clone(known), otherKind)
 	case len(policies.Kinds[r.Object]) > 0:
 		return policies.Kinds[r.Object]

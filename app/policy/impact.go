@@ -54,16 +54,19 @@ func unitOf(o policies.Object, a policies.Action) policies.Object {
 	switch {
 	case o == policies.ObjectCustomer && a == policies.Create, len(policies.Related[o]) == 0:
 		return ""
-	case o == policies.ObjectTransaction && a != policies.Create:
+	case o.OfTransaction() && !byCustomer(a):
 		return policies.ObjectTransaction
 	}
 	return policies.ObjectCustomer
 }
 
-// kindMatters says whether a change depends on the kind of the counted objects. Rights to create transactions are
+// byCustomer says whether a right to an action with transactions is one with the customer: there is no transaction yet.
+func byCustomer(a policies.Action) bool { return a == policies.Create || a == policies.Start }
+
+// kindMatters says whether a change depends on the kind of the counted objects. Rights to begin transactions are
 // counted by customers, which do not have these kinds.
 func kindMatters(ch policies.Change) bool {
-	return !ch.Kinds.Full() && (ch.Object != policies.ObjectTransaction || ch.Action != policies.Create)
+	return !ch.Kinds.Full() && (ch.Object != policies.ObjectTransaction || !byCustomer(ch.Action))
 }
 
 // WouldChange computes what publishing a draft would change, within the given time. Each kind of fact takes one

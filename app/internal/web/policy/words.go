@@ -195,7 +195,7 @@ func (w policyWords) ruleForm(f *kit.Form) ruleForm {
 	for _, k := range policies.Kinds[object] {
 		r.Kinds = append(r.Kinds, text.Option{Value: k, Text: w.Say("type." + k)})
 	}
-	if object == policies.ObjectTransaction {
+	if object.OfTransaction() {
 		for _, k := range w.kinds {
 			r.Kinds = append(r.Kinds, text.Option{Value: k.Key, Text: k.Name(w.Locale)})
 		}

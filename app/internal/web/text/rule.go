@@ -29,7 +29,7 @@ func (t *Texts) Relation(name string, o policies.Object) string {
 }
 
 func relationKey(name string, o policies.Object) string {
-	if name == "processor" && o == policies.ObjectTransaction {
+	if name == "processor" && o.OfTransaction() {
 		return "processor_transaction"
 	}
 	return name
@@ -39,9 +39,9 @@ func relationKey(name string, o policies.Object) string {
 func (t *Texts) RuleKind(o policies.Object, kind string, names map[string]string) string {
 	ofCustomers := policies.Kinds[o]
 	switch {
-	case o != policies.ObjectTransaction && len(ofCustomers) == 0:
+	case !o.OfTransaction() && len(ofCustomers) == 0:
 		return ""
-	case kind == policies.Anything && o == policies.ObjectTransaction:
+	case kind == policies.Anything && o.OfTransaction():
 		return t.Say("rule.kind.any")
 	case kind == policies.Anything:
 		return t.Say("rule.kind.any_type")
