@@ -37,6 +37,7 @@ var tables = map[string]rule{
 		"app/bench":         bareHandler,
 		"app/bulk":          "the people to choose from, and their names",
 		"app/customer":      "whether an administrator is active, and whose customers can be asked for",
+		"app/document":      "the names of who gave, reviewed and commented",
 		"app/demo/demotest": "a benchmark's specialist user",
 		"app/handover":      "people by name, with what they are assigned",
 		"app/note":          "the name of who wrote a note",
@@ -66,6 +67,14 @@ var tables = map[string]rule{
 	"firm_holiday": {owner: "app/firm"},
 	"firm_phrase":  {owner: "app/firm"},
 
+	"blob_key":        {owner: "app/blob"},
+	"blob":            {owner: "app/blob", readers: reasons{"app/document": "size and type of a version"}},
+	"upload":          {owner: "app/blob"},
+	"blob_garbage":    {owner: "app/blob"},
+	"element":         {owner: "app/document"},
+	"element_version": {owner: "app/document"},
+	"element_comment": {owner: "app/document"},
+
 	"note": {owner: "app/note", writers: demoData},
 	"audit": {owner: "app/audit", writers: demoData, readers: reasons{
 		"app/handover": "what deputies arranged and is still so",
@@ -79,6 +88,7 @@ var tables = map[string]rule{
 		"app/attention":     "lists name the customer",
 		"app/authorisation": "lists name the customer",
 		"app/bench":         bareHandler,
+		"app/document":      "no manifest is written for a customer that is being deleted",
 		"app/handover":      "lists name the customer",
 		"app/note":          "which entries of the log about notes somebody may see",
 		"app/policy":        "what a draft changes, counted by type of customer",
@@ -112,6 +122,7 @@ var tables = map[string]rule{
 		"app/assignment":    "the index is made of them; package transaction stands on it",
 		"app/attention":     "the list of overdue ones",
 		"app/authorisation": "lists of who processes which",
+		"app/document":      "a manifest names the transaction",
 		"app/handover":      "lists of what a person has",
 		"app/policy":        "what a draft changes, counted by kind",
 	}},

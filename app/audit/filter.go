@@ -33,6 +33,10 @@ var Groups = []Group{
 	{"transactions", []Action{
 		TransactionCreated, TransactionUpdated, TransactionMoved, KindAdded, KindRenamed, KindMoved, KindRetired, KindReactivated,
 	}},
+	{"documents", []Action{
+		TransactionViewed, DocumentUploaded, DocumentReplaced, VersionRestored, SlotAnswered, SlotNotApplicable, SlotAccepted, SlotRejected,
+		CommentWritten, ElementAdded, ElementChanged, ElementMoved, ElementDuplicated, ElementTrashed, ElementRestored,
+	}},
 	{"bulk", []Action{BulkDone, BulkReturned}},
 	{"notes", []Action{NoteWritten, NoteChanged, NoteRemoved, NoteRestored}},
 	{"people", []Action{

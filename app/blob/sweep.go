@@ -56,7 +56,19 @@ func (s *Service) remove(ctx context.Context, g garbage) error {
 // Sweep ends uploads that have expired, deletes what must go from the store, and puts keys there that ESCROW_RECIPIENT is to
 // have. Several processes may call it at once. A sweep never meets a commit: it deletes only folders whose rows are gone.
 func (s *Service) Sweep(ctx context.Context) error {
-	return errors.Join(s.expire(ctx), s.collect(ctx), s.escrowAll(ctx))
+	return errors.Join(s.expire(ctx), s.collect(ctx), s.escrowAll(ctx), s.leftovers(ctx))
+}
+
+// leftovers deletes what the store has written by halves, when nobody can still be writing it.
+func (s *Service) leftovers(ctx context.Context) error {
+	f, ok := s.objects.(interface {
+		Sweep(ctx context.Context, before time.Time) (removed int, err error)
+	})
+	if !ok {
+		return nil
+	}
+	_, err := f.Sweep(ctx, s.now().Add(-Grace))
+	return err
 }
 
 // collect deletes the folders that are due.

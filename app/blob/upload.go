@@ -66,7 +66,7 @@ func (s *Service) Begin(ctx context.Context, tx bun.Tx, a Announced) (u Upload, 
 	case a.Size <= 0:
 		return u, ErrEmpty
 	case s.fileMax > 0 && a.Size > s.fileMax:
-		return u, ErrTooLarge.With("max", s.fileMax)
+		return u, ErrTooLarge.With("max", fault.Bytes(s.fileMax))
 	}
 	o, err := s.ensureOwner(ctx, tx, a.OwnerID)
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *Service) allowance(ctx context.Context, tx bun.Tx, a Announced) error {
 	}
 	used, err := s.Used(ctx, tx, a.OwnerID)
 	if err == nil && used+a.Size > s.quota {
-		err = ErrQuota.With("max", s.quota).With("left", max(0, s.quota-used))
+		err = ErrQuota.With("max", fault.Bytes(s.quota)).With("left", fault.Bytes(max(0, s.quota-used)))
 	}
 	return err
 }

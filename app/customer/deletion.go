@@ -49,6 +49,7 @@ type DeletionCounts struct {
 	Accesses     int64 `bun:"accesses" json:"accesses"`
 	EndUsers     int64 `bun:"end_users" json:"end_users"` // accounts without an access elsewhere
 	Transactions int64 `bun:"transactions" json:"transactions"`
+	Documents    int64 `bun:"documents" json:"documents"` // all versions
 	Notes        int64 `bun:"notes" json:"notes"`
 	Messages     int64 `bun:"messages" json:"messages"`
 	LogEntries   int64 `bun:"log_entries" json:"log_entries"`

@@ -17,6 +17,7 @@ type Part string
 // The parts. Rows that a foreign key's cascade deletes are not listed: codes, attempts, approvals, removals that can be
 // undone, who opened the customer last, rows of bulk acts.
 const (
+	Documents      Part = "documents"
 	Transactions   Part = "transactions"
 	Notes          Part = "notes"
 	Messages       Part = "messages"
@@ -34,6 +35,7 @@ var parts = []struct {
 	Part
 	count func(*DeletionCounts) *int64 // the place of the part's count; nil: it is not counted
 }{
+	{Documents, func(c *DeletionCounts) *int64 { return &c.Documents }},
 	{Transactions, func(c *DeletionCounts) *int64 { return &c.Transactions }},
 	{Notes, func(c *DeletionCounts) *int64 { return &c.Notes }},
 	{Messages, func(c *DeletionCounts) *int64 { return &c.Messages }},

@@ -4,6 +4,7 @@ import (
 	"kontor/app/access"
 	"kontor/app/account/accounttest"
 	"kontor/app/customer"
+	"kontor/app/document/documenttest"
 	"kontor/app/note"
 	"kontor/app/transaction"
 )
@@ -13,7 +14,7 @@ func init() {
 		access.New(access.Options{
 			DB: f.DB, Now: f.Now, Customers: customers, Accounts: f.Accounts, Courier: f.Post, Approvals: f.Approvals,
 		})
-		transaction.New(transaction.Options{DB: f.DB, Now: f.Now, Customers: customers})
+		documenttest.New(f, f, customers, transaction.New(transaction.Options{DB: f.DB, Now: f.Now, Customers: customers}))
 		note.New(note.Options{DB: f.DB, Now: f.Now, Customers: customers})
 	}
 }

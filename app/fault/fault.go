@@ -41,6 +41,9 @@ type Error struct {
 	RetryAfter time.Duration
 }
 
+// Bytes is a number of bytes as a placeholder value. People see it with its unit.
+type Bytes int64
+
 // New makes an error without a field.
 func New(code Code, message string) *Error { return &Error{Code: code, Message: message} }
 

@@ -47,6 +47,14 @@ func (t Type) ContentType() string {
 	return t.MIME
 }
 
+// IsInline says whether a browser may show what has this content type: a PDF or a raster image.
+func IsInline(contentType string) bool { return contentType == "application/pdf" || IsImage(contentType) }
+
+// IsImage says whether what has this content type is a raster image that a browser shows.
+func IsImage(contentType string) bool {
+	return slices.Contains([]string{"image/jpeg", "image/png", "image/gif", "image/webp"}, contentType)
+}
+
 // ErrContradicts says that the content of a file is not what the end of its name says.
 var ErrContradicts = errors.New("the content of the file is not what its name says")
 

@@ -17,6 +17,7 @@ import (
 	"kontor/app/account/accounttest"
 	"kontor/app/audit"
 	"kontor/app/customer"
+	"kontor/app/document/documenttest"
 	"kontor/app/fault"
 	"kontor/app/listing"
 	"kontor/app/store"
@@ -43,7 +44,7 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 			DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts, Jobs: w.Jobs,
 		})
 		access.New(access.Options{DB: db, Now: w.Now, Customers: w.customers, Accounts: w.Accounts, Courier: w.Post, Approvals: w.Approvals})
-		transaction.New(transaction.Options{DB: db, Now: w.Now, Customers: w.customers})
+		documenttest.New(t, w.Firm, w.customers, transaction.New(transaction.Options{DB: db, Now: w.Now, Customers: w.customers}))
 		w.Service = New(Options{DB: db, Now: w.Now, Audit: w.Audit, Customers: w.customers})
 		w.anna = w.Specialist("Anna Amt")
 		w.ben = w.Specialist("Ben Büro")

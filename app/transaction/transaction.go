@@ -72,8 +72,18 @@ type Transaction struct {
 	Version       int
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
+	Progress  Progress
+	// Extensible says that elements may be added at its root.
+	Extensible bool
 	// Relation is the set of all relations of the caller to it.
 	Relation policies.Relation
+}
+
+// Progress says how far a transaction is. Package document counts it, from the slots that end users see.
+type Progress struct {
+	Asked    int // required slots
+	Answered int // of these, answered or accepted
+	ToReview int // slots that an end user has answered and nobody has reviewed
 }
 
 // Owner holds what a list shows of the customer.

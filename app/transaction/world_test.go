@@ -47,6 +47,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	w.customers = customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Accounts: w.Accounts, Courier: w.Post, Jobs: w.Jobs})
 	access.New(access.Options{DB: db, Now: w.Now, Customers: w.customers, Accounts: w.Accounts, Courier: w.Post, Approvals: w.Approvals})
 	note.New(note.Options{DB: db, Now: w.Now, Audit: w.Audit, Customers: w.customers})
+	w.customers.AddDependent(customer.Documents, customer.Dependent{Count: func(context.Context, bun.IDB, uuid.UUID) (int64, error) { return 0, nil }}) // built on this package
 	w.Service = New(Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Customers: w.customers})
 	w.anna = w.Person("Anna Amt", true, policies.Specialist)
 	w.ben = w.Person("Ben Büro", true, policies.Specialist)

@@ -27,6 +27,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/customerimport"
 	"kontor/app/demo"
+	"kontor/app/document"
 	"kontor/app/erasure"
 	ownfirm "kontor/app/firm"
 	"kontor/app/handover"
@@ -80,6 +81,8 @@ type Services struct {
 	Erasures  *erasure.Log // nil: none
 
 	Transactions   *transaction.Service
+	Blobs          *blob.Service
+	Documents      *document.Service
 	Authorisations *authorisation.Service
 	Handovers      *handover.Service
 	Imports        *customerimport.Service
@@ -284,6 +287,9 @@ func (s *Services) build(tune []Tune) (err error) {
 	s.Transactions = transaction.New(transaction.Options{
 		DB: s.DB, Now: s.Now, Decider: s.Decider, Audit: s.Audit, Customers: s.Customers, Zone: c.Zone,
 	})
+	if err := s.openDocuments(c); err != nil {
+		return err
+	}
 	s.Notes = note.New(note.Options{DB: s.DB, Now: s.Now, Audit: s.Audit, Customers: s.Customers})
 	s.Authorisations = authorisation.New(authorisation.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Decider: s.Decider, Audit: s.Audit, Customers: s.Customers, Accesses: s.Accesses,
@@ -416,6 +422,9 @@ func (s *Services) Loop() *loop.Loop {
 			{Name: "clean up sessions and links", Every: 10 * time.Minute, Run: s.Accounts.CleanUp},
 			{Name: "forget refused requests of nobody", Every: time.Hour, Run: s.Audit.Prune},
 			{Name: "forget removals that can't be undone any more", Every: time.Minute, Run: s.Authorisations.Purge},
+			{Name: "delete documents that must go, and uploads that have expired", Every: time.Minute, Run: s.Blobs.Sweep},
+			{Name: "delete what has been in the trash for long", Every: time.Hour, Run: s.Documents.Purge},
+			{Name: "write the names of documents for ESCROW_RECIPIENT", Every: time.Minute, Run: s.Documents.WriteManifests},
 			{Name: "forget notes that can't be put back any more", Every: time.Minute, Run: s.Notes.Purge},
 			{Name: "follow the database's clock", Every: time.Minute, Run: s.syncClock},
 		},

@@ -3,13 +3,16 @@ package web
 import (
 	"bytes"
 	"context"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"kontor/app/account"
 	"kontor/app/internal/web/audit"
 	"kontor/app/internal/web/customerimport"
+	"kontor/app/internal/web/document"
 	"kontor/app/internal/web/firm"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/operation"
@@ -45,6 +48,7 @@ func (s *Server) bounds(importMax int64) func(h *fasthttp.RequestHeader) fasthtt
 				limits.MaxRequestBodySize, limits.ReadTimeout = firm.MaxMark+partsMargin, markTime
 			}
 		}
+		s.boundDocuments(h, string(path), &limits)
 		switch kit.ExportedList(string(path)) {
 		case customerimport.Exported, transaction.Exported, audit.Path:
 			limits.WriteTimeout = kit.ExportTime
@@ -53,17 +57,44 @@ func (s *Server) bounds(importMax int64) func(h *fasthttp.RequestHeader) fasthtt
 	}
 }
 
+// boundDocuments are the limits of requests about documents: a part may come slowly, a form may bring files, a document may be large.
+// They are only for somebody who is signed in.
+func (s *Server) boundDocuments(h *fasthttp.RequestHeader, path string, limits *fasthttp.RequestConfig) {
+	method := string(h.Method())
+	switch {
+	case method == fiber.MethodPatch && strings.HasPrefix(path, document.UploadsPath+"/"):
+		if s.from(h) != nil {
+			limits.ReadTimeout = document.PartTime
+		}
+	case method == fiber.MethodPost && strings.HasPrefix(path, "/transactions/") && strings.HasSuffix(path, "/documents"):
+		if s.from(h) != nil {
+			limits.MaxRequestBodySize, limits.ReadTimeout = document.MaxForm+partsMargin, document.FormTime
+		}
+	case strings.HasPrefix(path, "/documents/") && strings.HasSuffix(path, "/content"):
+		limits.WriteTimeout = document.ContentTime
+	}
+}
+
 // fromFirm says whether a request comes from somebody who works for the firm. A failure says no: the request is then
 // refused as too large, or by its handler.
 func (s *Server) fromFirm(h *fasthttp.RequestHeader) bool {
+	p := s.from(h)
+	return p != nil && p.Account.Specialist
+}
+
+// from returns who sends a request; nil if nobody is signed in, or if that can't be found out.
+func (s *Server) from(h *fasthttp.RequestHeader) *account.Signed {
 	token := string(h.Cookie(s.SessionCookie()))
 	if token == "" {
-		return false
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), knownTime)
 	defer cancel()
 	p, err := s.accounts.AuthenticateInBackground(ctx, token)
-	return err == nil && p != nil && p.Account.Specialist
+	if err != nil {
+		return nil
+	}
+	return p
 }
 
 // isUpload says whether a request sends a file, for the words about one that is too large.

@@ -11,6 +11,7 @@ import (
 	"kontor/app/internal/web/customer"
 	"kontor/app/internal/web/customerimport"
 	"kontor/app/internal/web/customerpage"
+	"kontor/app/internal/web/document"
 	"kontor/app/internal/web/firm"
 	"kontor/app/internal/web/handover"
 	"kontor/app/internal/web/history"
@@ -39,7 +40,10 @@ func (s *Server) compose(o Options) {
 	})
 	accounts := account.New(k, o.Accounts, o.Handovers, s.signin)
 	views := savedview.New(k, o.Views)
-	transactions := transaction.New(k, transaction.Options{Transactions: o.Transactions, Customers: o.Customers, Heads: heads, Views: views, Acts: o.Bulk})
+	documents := document.New(k, o.Documents)
+	transactions := transaction.New(k, transaction.Options{
+		Transactions: o.Transactions, Customers: o.Customers, Heads: heads, Views: views, Acts: o.Bulk, Documents: documents,
+	})
 	customers := customer.New(k, customer.Options{
 		Customers: o.Customers, Accounts: o.Accounts, Accesses: o.Accesses, Transactions: o.Transactions, Heads: heads, TransactionPages: transactions,
 		Mailbox: o.Mailbox, Views: views, Acts: o.Bulk,
@@ -67,7 +71,7 @@ func (s *Server) compose(o Options) {
 			Customers: o.Customers, Accounts: o.Accounts, TransactionPages: transactions,
 			Actions: []kit.Action{customers.AddAction(), specialists.AddAction()},
 		}), customerimport.New(k, o.Imports, o.Customers, o.ImportMax), customers, accesses, s.signin, accounts, specialists,
-		registration.New(k, o.Accesses, s.signin), portal.New(k, o.Accesses, o.Transactions), operations, log, transactions,
+		registration.New(k, o.Accesses, s.signin), portal.New(k, o.Accesses, o.Transactions, documents), operations, log, transactions, documents,
 		authorisation.New(k, o.Authorisations, heads, accesses, transactions), handover.New(k, o.Handovers, o.Customers),
 		attentions, policies, approvals, views, firms, history.New(k, o.Histories, heads, log), bulk.New(k, o.Bulk), tours,
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"kontor/app/internal/web/document"
 	"kontor/app/internal/web/kit"
 )
 
@@ -16,7 +17,7 @@ var readHeaders = []string{
 	fiber.HeaderHost, fiber.HeaderOrigin, fiber.HeaderContentType, fiber.HeaderContentEncoding, fiber.HeaderAcceptEncoding,
 	fiber.HeaderAcceptLanguage, fiber.HeaderUserAgent, fiber.HeaderXForwardedFor, fiber.HeaderForwarded, fiber.HeaderRange,
 	fiber.HeaderIfNoneMatch, fiber.HeaderIfRange, "Sec-Fetch-Site", "HX-Request", "HX-Boosted", "HX-History-Restore-Request", "HX-Target",
-	kit.CSRFHeader, kit.SignatureHeader, fiber.HeaderReferer, "HX-Current-URL",
+	kit.CSRFHeader, kit.SignatureHeader, document.TusResumable, document.UploadOffset, document.UploadLength, document.UploadMetadata, document.UploadChecksum, fiber.HeaderReferer, "HX-Current-URL",
 }
 
 // intake checks a request before its body is read and before its session is looked up. It refuses a compressed body with

@@ -20,6 +20,7 @@ import (
 	"kontor/app/bulk"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	"kontor/app/document"
 	"kontor/app/handover"
 	"kontor/app/job"
 	"kontor/app/listing"
@@ -72,6 +73,7 @@ type things struct {
 	note                                                      uuid.UUID // of the admin
 	act                                                       uuid.UUID // a bulk act of the admin
 	phrase                                                    uuid.UUID
+	element, upload                                           uuid.UUID // a slot that the admin has answered; an upload of the admin
 }
 
 // furnish makes one of everything: a customer with an open invitation, a running deletion, a colleague, links.
@@ -89,6 +91,7 @@ func (w *world) furnish() things {
 		}
 	}
 	x.transaction = w.transaction("Einkommensteuer 2025").ID
+	x.element, x.upload = w.asked(x.transaction)
 	x.note = w.noted(w.admin, "Ruft gern zurück")
 	must(w.TB, w.firm.AddPhrase(ctx, w.admin, "Um Rückruf gebeten.", "Asked to call back."))
 	x.phrase = w.firm.Profile().Phrases[0].ID
@@ -122,6 +125,26 @@ func (w *world) furnish() things {
 	require.NotEmpty(w, x.confirm, "links are missing")
 	return x
 }
+
+// asked is a slot of a transaction that the admin has answered with a document, and an upload that the admin has begun.
+func (w *world) asked(transactionID uuid.UUID) (slot, upload uuid.UUID) {
+	w.Helper()
+	ctx := context.Background()
+	slot, err := w.documents.Add(ctx, w.admin, document.Place{TransactionID: transactionID}, document.Slot, document.Form{
+		Name: "Lohnsteuerbescheinigung", Help: "Alle Seiten", Answer: document.AnswerDocument, Required: true,
+	})
+	must(w.TB, err)
+	file := document.Announced{Target: document.Target{ElementID: slot}, File: "lohn.pdf", Size: int64(len(onePage))}
+	_, err = w.documents.Upload(ctx, w.admin, file, strings.NewReader(onePage))
+	must(w.TB, err)
+	u, err := w.documents.Announce(ctx, w.admin, file)
+	must(w.TB, err)
+	return slot, u.ID
+}
+
+// onePage is a PDF file with one empty page.
+const onePage = "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj " +
+	"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 
 // noted is a note about the customer.
 func (w *world) noted(by account.Caller, text string) uuid.UUID {
@@ -220,6 +243,10 @@ func (x things) address(t *testing.T, path string) string {
 		id = x.phrase.String()
 	case strings.HasPrefix(path, "/transactions/"), strings.HasPrefix(path, "/portal/transactions/"):
 		id = x.transaction.String()
+	case strings.HasPrefix(path, "/documents/"), strings.HasPrefix(path, "/elements/"):
+		id = x.element.String()
+	case strings.HasPrefix(path, "/uploads/"):
+		id = x.upload.String()
 	case strings.HasPrefix(path, "/mailbox/"):
 		id = x.mail.String()
 	case strings.HasPrefix(path, "/customers/deletions/"):

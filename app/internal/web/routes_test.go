@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/base64"
 	"maps"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 
 	"kontor/app/customer"
 	"kontor/app/effort"
+	"kontor/app/internal/web/document"
 	"kontor/app/internal/web/kit"
 	"kontor/policies"
 )
@@ -129,6 +131,28 @@ var answers = map[string]string{
 	"POST /firm/phrases/:id":                           "lnffofflfff",
 	"POST /firm/phrases/:id/move":                      "lnffofflfff",
 	"POST /firm/phrases/:id/remove":                    "lnffofflfff",
+	"GET /documents/:id":                               "lonononlonn",
+	"GET /documents/:id/content":                       "lononfnlonn",
+	"POST /documents/:id/versions":                     "lnnnnfnlnnn",
+	"POST /elements/:id":                               "lfnonfnlonn",
+	"POST /elements/:id/accept":                        "lfnonfnlonn",
+	"POST /elements/:id/answer":                        "lononfnlonn",
+	"POST /elements/:id/comments":                      "lononfnlonn",
+	"POST /elements/:id/delete":                        "lfnonfnlonn",
+	"POST /elements/:id/duplicate":                     "lfnonfnlonn",
+	"POST /elements/:id/move":                          "lfnonfnlonn",
+	"POST /elements/:id/reject":                        "lfnonfnlonn",
+	"POST /elements/:id/restore":                       "lnnonnnlonn",
+	"GET /transactions/:id/elements/new":               "lfnonfnlonn",
+	"GET /transactions/:id/trash":                      "lonononlonn",
+	"POST /transactions/:id/documents":                 "lononfnlonn",
+	"POST /transactions/:id/elements":                  "lfnonfnlonn",
+	"OPTIONS /uploads":                                 "loooooolooo",
+	"OPTIONS /uploads/:id":                             "loooooolooo",
+	"POST /uploads":                                    "lononfnlonn",
+	"HEAD /uploads/:id":                                "lnnnnnnlnnn",
+	"PATCH /uploads/:id":                               "lnnnnnnlnnn",
+	"DELETE /uploads/:id":                              "lnnnnnnlnnn",
 	"GET /healthz":                                     "ooooooooooo",
 	"POST /hooks/bounce":                               "lllllllllll",
 	"POST /hooks/sms":                                  "lllllllllll",
@@ -264,6 +288,8 @@ func TestWhoGetsWhat(t *testing.T) {
 				a = b.get(path)
 				head := b.do(http.MethodHead, path, nil)
 				assert.Equal(t, a.StatusCode, head.StatusCode, "%s: HEAD %s GET", who, r.Path)
+			} else if strings.HasPrefix(r.Path, "/uploads") {
+				a = b.do(r.Method, path, nil, append(b.tus(), "Upload-Metadata", "element "+base64.StdEncoding.EncodeToString([]byte(x.element.String())))...)
 			} else {
 				a = b.do(r.Method, path, url.Values{kit.CSRFField: {b.token()}})
 			}
@@ -332,4 +358,11 @@ func (w *world) again(b *browser, who string) *browser {
 		return b.signIn("berta@kunde.example", strong)
 	}
 	return b.signIn("wer@kanzlei.example", strong)
+}
+
+// tus are the headers of an upload that can be continued.
+func (b *browser) tus() []string {
+	return []string{
+		kit.CSRFHeader, b.token(), document.TusResumable, "1.0.0", "Content-Type", "application/offset+octet-stream", document.UploadOffset, "0", document.UploadLength, "5",
+	}
 }

@@ -29,6 +29,7 @@ import (
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/customerimport"
+	"kontor/app/document"
 	"kontor/app/fault"
 	"kontor/app/firm"
 	"kontor/app/handover"
@@ -55,6 +56,7 @@ type Options struct {
 	Customers      *customer.Service
 	Accesses       *access.Service
 	Transactions   *transaction.Service
+	Documents      *document.Service
 	Authorisations *authorisation.Service
 	Handovers      *handover.Service
 	Imports        *customerimport.Service
@@ -225,8 +227,7 @@ func (s *Server) headers(c *fiber.Ctx) error {
 // protect sets the headers that are the same for every answer: the browser must not load anything from other sites, run
 // inline scripts, or show the page in a frame.
 func (s *Server) protect(c *fiber.Ctx) {
-	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "+
-		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	c.Set(fiber.HeaderContentSecurityPolicy, kit.ContentPolicy)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderXFrameOptions, "DENY")
 	c.Set(fiber.HeaderReferrerPolicy, "same-origin")

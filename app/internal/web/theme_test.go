@@ -263,6 +263,9 @@ func classesInCode(t *testing.T) (all []classSet) {
 	t.Helper()
 	script, err := fs.ReadFile(views.Static(), "kontor.js")
 	must(t, err)
+	upload, err := fs.ReadFile(views.Static(), "upload.js")
+	must(t, err)
+	script = append(script, upload...)
 	for _, m := range regexp.MustCompile(`\.className = "([^"]*)"|\.classList\.\w+\("([^"]*)"`).FindAllStringSubmatch(string(script), -1) {
 		all = append(all, classSet{}.add(strings.Fields(m[1]+m[2])...))
 	}

@@ -53,6 +53,18 @@ func (w *world) typedInto(x things) map[string]url.Values {
 		"POST /customers/:id/administrators": {"specialist": {someone}, "q": {"kollegin"}},
 		"POST /customers/:id/processors":     {"specialist": {someone}, "transaction": {x.transaction.String()}},
 		"POST /customers/:id/transactions":   transaction,
+		"POST /transactions/:id/documents":   nil,
+		"POST /transactions/:id/elements":    {"type": {"slot"}, "name": {"Beleg <neu>"}, "help": {"Alle\nSeiten"}, "answer": {"text"}, "due": {"2027-01-31"}},
+		"POST /documents/:id/versions":       nil,
+		"POST /elements/:id":                 {"name": {"Beleg <neu>"}, "help": {"Alle\nSeiten"}, "due": {"2027-01-31"}, "version": {"2"}},
+		"POST /elements/:id/answer":          nil,
+		"POST /elements/:id/accept":          nil,
+		"POST /elements/:id/reject":          {"number": {"1"}, "reason": {"Seite 2 <fehlt>"}},
+		"POST /elements/:id/comments":        {"comment": {"Bitte <noch> einmal"}},
+		"POST /elements/:id/move":            {"parent": {""}, "position": {"3"}},
+		"POST /elements/:id/duplicate":       nil,
+		"POST /elements/:id/delete":          nil,
+		"POST /elements/:id/restore":         nil,
 		"POST /transactions/:id/edit":        {"name": {"Vertrag <neu>"}, "kind": {"contract"}, "due": {"2027-01-31"}, "version": {"1"}},
 		"POST /transaction-kinds":            {"key": {"neu_e"}, "name_en": {"New"}, "name_de": {"Neu"}},
 		"POST /transaction-kinds/:key":       {"name_en": {"Deal"}, "name_de": {"Handel"}, "version": {"1"}},
@@ -190,7 +202,7 @@ func TestTypedTextSurvives(t *testing.T) {
 	rows := w.typedInto(x)
 	tables := slices.DeleteFunc(w.allTables(), func(name string) bool { return slices.Contains(signInTables, name) })
 	for n, r := range w.table() {
-		if r.Method == http.MethodGet || r.Audience == kit.Automatic {
+		if !r.Changes() || r.Audience == kit.Automatic || r.Takes == kit.RawBody { // the script sends those, and keeps what it sends
 			continue
 		}
 		name := r.Method + " " + r.Path

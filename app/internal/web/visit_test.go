@@ -124,7 +124,11 @@ func checkPage(t *testing.T, where string, a answer, ids *regexp.Regexp) {
 			}
 		}
 		switch n.Data {
-		case "style", "iframe", "object", "embed", "base":
+		case "iframe":
+			if address, _, _ := strings.Cut(el.AttrOr("src", ""), "?"); !strings.HasPrefix(address, "/documents/") || !strings.HasSuffix(address, "/content") {
+				complain("a frame of %s", address)
+			}
+		case "style", "object", "embed", "base":
 			complain("<%s>", n.Data)
 		case "script":
 			if el.AttrOr("src", "") == "" || strings.TrimSpace(el.Text()) != "" {
@@ -222,8 +226,12 @@ func TestEveryAddress(t *testing.T) {
 // checkHeaders: every answer, whatever its status, forbids foreign and inline content, framing and caching (S21).
 func checkHeaders(t *testing.T, where string, a answer, isLetter bool) {
 	t.Helper()
+	isDocument := strings.HasSuffix(where, "/content") && a.StatusCode == http.StatusOK
 	policy := a.Header.Get("Content-Security-Policy")
 	want := []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"}
+	if isDocument { // it can do nothing, and is shown in frames of this site
+		want = []string{"default-src 'none'", "sandbox;", "frame-ancestors 'self'"}
+	}
 	if isLetter { // shown in a sandbox that allows its own <style>
 		want = []string{"default-src 'none'", "sandbox;"}
 	}
@@ -238,6 +246,9 @@ func checkHeaders(t *testing.T, where string, a answer, isLetter bool) {
 	}
 	if isLetter {
 		headers["X-Frame-Options"] = "SAMEORIGIN"
+	}
+	if isDocument {
+		headers["X-Frame-Options"], headers["Cache-Control"] = "", "private, no-cache"
 	}
 	for name, value := range headers {
 		assert.Equal(t, value, a.Header.Get(name), "%s: %s", where, name)

@@ -33,6 +33,8 @@ import (
 	"kontor/app/courier"
 	"kontor/app/customer"
 	"kontor/app/customerimport"
+	"kontor/app/document"
+	"kontor/app/document/documenttest"
 	"kontor/app/fault"
 	"kontor/app/firm"
 	"kontor/app/handover"
@@ -71,6 +73,7 @@ type world struct {
 	imports       *customerimport.Service
 	bulk          *bulk.Service
 	transactions  *transaction.Service
+	documents     *document.Service
 	admin         account.Caller
 	noWorker      time.Time // when one was seen last; zero while there is one
 	customer      uuid.UUID // of Kühn, administered by the admin
@@ -204,6 +207,7 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		Customers: w.customers, BaseURL: baseURL,
 	})
 	w.transactions = transaction.New(transaction.Options{DB: db, Now: f.Now, Decider: f.Decider, Audit: f.Audit, Customers: w.customers})
+	w.documents = documenttest.New(t, f, w.customers, w.transactions)
 	w.notes = note.New(note.Options{DB: db, Now: f.Now, Audit: f.Audit, Customers: w.customers})
 	w.handovers = handover.New(handover.Options{
 		DB: db, Now: f.Now, Zone: time.UTC, Decider: f.Decider, Audit: f.Audit, Accounts: f.Accounts, Approvals: f.Approvals,
@@ -227,7 +231,7 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 	o := Options{
 		DB: db, Now: f.Now, Key: f.Key, Log: slog.New(slog.DiscardHandler), Decider: f.Decider, Audit: f.Audit, Courier: f.Post, Queue: w.tasks,
 		Jobs: w.jobs, Approvals: f.Approvals, Accounts: f.Accounts, Customers: w.customers, Accesses: w.accesses,
-		Transactions: w.transactions, Handovers: w.handovers, Imports: w.imports, Bulk: w.bulk, ImportMax: 8 << 20, Policies: w.policyService,
+		Transactions: w.transactions, Documents: w.documents, Handovers: w.handovers, Imports: w.imports, Bulk: w.bulk, ImportMax: 8 << 20, Policies: w.policyService,
 		Authorisations: authorisations,
 		Histories: history.New(history.Options{
 			Audit: f.Audit, Courier: f.Post, Customers: w.customers, Accesses: w.accesses, Transactions: w.transactions, Notes: w.notes,

@@ -51,6 +51,9 @@ func RequestID(c *fiber.Ctx) string {
 func (k *Kit) WaitArgs(c *fiber.Ctx, e *fault.Error) map[string]any {
 	args := map[string]any{"wait": k.Text(c).Wait(e.RetryAfter)}
 	for name, v := range e.Args {
+		if bytes, ok := v.(fault.Bytes); ok {
+			v = k.Text(c).Size(int64(bytes))
+		}
 		switch text, _ := v.(string); name {
 		case "role":
 			v = k.Text(c).Say("role." + text)

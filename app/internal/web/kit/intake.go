@@ -54,12 +54,12 @@ func Take(wanted payload) fiber.Handler {
 		}
 		body := c.Request().Body()
 		if wanted == PartsBody && kind == "multipart/form-data" {
-			form, file, err := parseParts(string(c.Request().Header.ContentType()), body)
+			form, files, err := parseParts(string(c.Request().Header.ContentType()), body)
 			if err != nil {
 				return err
 			}
 			c.Locals(formKey, form)
-			c.Locals(fileKey, file)
+			c.Locals(fileKey, files)
 			return c.Next()
 		}
 		switch {

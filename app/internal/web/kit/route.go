@@ -33,6 +33,11 @@ func Post(path string, a Audience, h fiber.Handler) Route {
 	return Route{Method: fiber.MethodPost, Path: path, Audience: a, Handler: h}
 }
 
+// Changes says whether a request to the route may change something.
+func (r Route) Changes() bool {
+	return r.Method != fiber.MethodGet && r.Method != fiber.MethodHead && r.Method != fiber.MethodOptions
+}
+
 // ByItself marks a route that pages request while somebody types. If such a request fails, the person gets no message.
 func (r Route) ByItself() Route {
 	r.Background = true

@@ -51,6 +51,7 @@ func loadTemplates(pages fs.FS, tx *text.Texts, static *static.Files, now func()
 		"t":         tx.Say,
 		"tn":        tx.Count,
 		"num":       tx.Number,
+		"size":      tx.Size,
 		"date":      tx.Date,
 		"moment":    tx.Moment,
 		"short":     tx.Short,

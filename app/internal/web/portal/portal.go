@@ -6,6 +6,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"kontor/app/access"
+	"kontor/app/internal/web/document"
 	"kontor/app/internal/web/kit"
 	transactionpages "kontor/app/internal/web/transaction"
 	"kontor/app/transaction"
@@ -61,7 +62,12 @@ func (s *Screens) showPortal(c *fiber.Ctx) error {
 // portalTransaction is the data of the page of one transaction.
 type portalTransaction struct {
 	transaction.Transaction
-	Owner string // the customer's name as its end users see it
+	Owner    string // the customer's name as its end users see it
+	Contents document.Contents
+	Asked    []document.Row // slots that are to be answered
+	Done     []document.Row // slots that were answered
+	Files    []document.Row // documents, and the folders in which they are
+	Form     *kit.Form
 }
 
 func (s *Screens) showPortalTransaction(c *fiber.Ctx) error {
@@ -81,7 +87,13 @@ func (s *Screens) showPortalTransaction(c *fiber.Ctx) error {
 	if i < 0 { // the portal shows only what the person sees as an end user
 		return transaction.ErrNotFound
 	}
-	return s.Render(c, kit.View{
-		Page: "portal/transaction", Title: t.Name, SingleColumn: true, Wide: true, Data: portalTransaction{Transaction: t, Owner: mine[i].Name},
-	})
+	d := portalTransaction{Transaction: t, Owner: mine[i].Name, Form: kit.NewForm(nil)}
+	if d.Contents, err = s.documents.Contents(c, t.ID); err != nil {
+		return err
+	}
+	if err := s.documents.Seen(c, d.Contents); err != nil {
+		return err
+	}
+	d.Asked, d.Done, d.Files = d.Contents.ForEndUser()
+	return s.Render(c, kit.View{Page: "portal/transaction", Title: t.Name, SingleColumn: true, Wide: true, Data: d})
 }

@@ -3,6 +3,7 @@ package portal
 
 import (
 	"kontor/app/access"
+	"kontor/app/internal/web/document"
 	"kontor/app/internal/web/kit"
 	"kontor/app/transaction"
 )
@@ -12,13 +13,14 @@ type Screens struct {
 	*kit.Kit
 	accesses     *access.Service
 	transactions *transaction.Service
+	documents    *document.Screens
 }
 
 // New makes the screens.
 func New(
-	k *kit.Kit, accesses *access.Service, transactions *transaction.Service,
+	k *kit.Kit, accesses *access.Service, transactions *transaction.Service, documents *document.Screens,
 ) *Screens {
-	return &Screens{Kit: k, accesses: accesses, transactions: transactions}
+	return &Screens{Kit: k, accesses: accesses, transactions: transactions, documents: documents}
 }
 
 // Routes are the addresses of these pages.

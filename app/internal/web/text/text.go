@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 	"time"
 
@@ -140,6 +141,27 @@ func (t *Texts) Number(n any) string {
 }
 
 var germanMonths = [...]string{"", "Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"}
+
+// Size writes a number of bytes: "812 B", "14 KB", "1.4 MB". A KB has 1024 bytes.
+func (t *Texts) Size(bytes int64) string {
+	const steps = "KMGT"
+	if bytes < 1<<10 {
+		return t.Number(bytes) + " B"
+	}
+	n, step := float64(bytes)/(1<<10), 0
+	for n >= 1023.5 && step < len(steps)-1 {
+		n, step = n/(1<<10), step+1
+	}
+	digits := 0
+	if n < 9.95 && step > 0 {
+		digits = 1
+	}
+	text := strconv.FormatFloat(n, 'f', digits, 64)
+	if t.Locale == lang.German {
+		text = strings.Replace(text, ".", ",", 1)
+	}
+	return text + " " + steps[step:step+1] + "B"
+}
 
 // Date writes "24 November 2026" or "24. November 2026".
 func (t *Texts) Date(at time.Time) string {

@@ -109,6 +109,7 @@ type listRow struct {
 	Responsible       string
 	Status            transaction.Status
 	Tick              bool // it can be ticked
+	Progress          transaction.Progress
 }
 
 type transactionRow struct {
@@ -389,7 +390,7 @@ func (s *Screens) transactionRows(c *fiber.Ctx, list []transaction.Transaction, 
 // listed returns what a list shows of a transaction, with its customer or without.
 func (t transactionRow) listed(owner bool) listRow {
 	r := listRow{
-		ID: t.ID, Label: t.Label(), Name: t.Name, KindName: t.KindName, Due: t.Due, Late: t.Late, Responsible: t.Responsible, Status: t.Status,
+		ID: t.ID, Label: t.Label(), Name: t.Name, KindName: t.KindName, Due: t.Due, Late: t.Late, Responsible: t.Responsible, Status: t.Status, Progress: t.Progress,
 	}
 	if owner {
 		r.Owner, r.OwnerLabel = t.Customer.Name, t.Customer.Label()

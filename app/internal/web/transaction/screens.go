@@ -8,6 +8,7 @@ import (
 	"kontor/app/bulk"
 	"kontor/app/customer"
 	"kontor/app/internal/web/customerpage"
+	"kontor/app/internal/web/document"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/savedview"
 	"kontor/app/transaction"
@@ -22,6 +23,7 @@ type Screens struct {
 	heads        *customerpage.Heads
 	views        *savedview.Screens
 	acts         *bulk.Service
+	documents    *document.Screens
 }
 
 // Options are the dependencies of the pages about transactions. All are required.
@@ -31,11 +33,12 @@ type Options struct {
 	Heads        *customerpage.Heads
 	Views        *savedview.Screens
 	Acts         *bulk.Service
+	Documents    *document.Screens
 }
 
 // New makes the screens.
 func New(k *kit.Kit, o Options) *Screens {
-	return &Screens{Kit: k, transactions: o.Transactions, customers: o.Customers, heads: o.Heads, views: o.Views, acts: o.Acts}
+	return &Screens{Kit: k, transactions: o.Transactions, customers: o.Customers, heads: o.Heads, views: o.Views, acts: o.Acts, documents: o.Documents}
 }
 
 // Place is the navigation entry of the transactions.

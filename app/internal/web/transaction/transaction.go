@@ -10,6 +10,7 @@ import (
 
 	"kontor/app/customer"
 	"kontor/app/internal/web/customerpage"
+	"kontor/app/internal/web/document"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/text"
 	"kontor/app/transaction"
@@ -71,6 +72,7 @@ type transactionPage struct {
 	Transaction Head
 	Form        *kit.Form // holds the complaint about a button
 	Moves       []statusMove
+	Contents    document.Contents
 }
 
 // statusMove is a button that moves a transaction to another status.
@@ -104,9 +106,13 @@ func (s *Screens) renderTransaction(c *fiber.Ctx, x Head, f *kit.Form, status in
 	if status != fiber.StatusOK {
 		title = s.ErrorTitle(c, title)
 	}
+	contents, err := s.documents.Contents(c, x.ID)
+	if err != nil {
+		return err
+	}
 	return s.Render(c, kit.View{
 		Page: "transaction/show", Title: title, Nav: "transactions", Status: status,
-		Data: transactionPage{Transaction: x, Form: f, Moves: movesFrom(x.Status)},
+		Data: transactionPage{Transaction: x, Form: f, Moves: movesFrom(x.Status), Contents: contents},
 	})
 }
 
