@@ -74,6 +74,9 @@ var tables = map[string]rule{
 	"element":         {owner: "app/document"},
 	"element_version": {owner: "app/document"},
 	"element_comment": {owner: "app/document"},
+	// What transactions are made from:
+	"template":         {owner: "app/template"},
+	"template_version": {owner: "app/template"},
 
 	"note": {owner: "app/note", writers: demoData},
 	"audit": {owner: "app/audit", writers: demoData, readers: reasons{

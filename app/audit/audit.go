@@ -102,6 +102,15 @@ const (
 	KindRetired     Action = "kind.retired"
 	KindReactivated Action = "kind.reactivated"
 
+	TemplateAdded       Action = "template.added"
+	TemplateChanged     Action = "template.changed"   // its settings
+	TemplatePublished   Action = "template.published" // a version of its structure
+	TemplateDuplicated  Action = "template.duplicated"
+	TemplateRetired     Action = "template.retired"
+	TemplateReactivated Action = "template.reactivated"
+	TemplateImported    Action = "template.imported"
+	TemplateExported    Action = "template.exported"
+
 	ApprovalProposed Action = "approval.proposed"
 	ApprovalApproved Action = "approval.approved"
 	ApprovalPassed   Action = "approval.passed"

@@ -37,6 +37,9 @@ var Groups = []Group{
 		TransactionViewed, DocumentUploaded, DocumentReplaced, VersionRestored, SlotAnswered, SlotNotApplicable, SlotAccepted, SlotRejected,
 		CommentWritten, ElementAdded, ElementChanged, ElementMoved, ElementDuplicated, ElementTrashed, ElementRestored,
 	}},
+	{"templates", []Action{
+		TemplateAdded, TemplateChanged, TemplatePublished, TemplateDuplicated, TemplateRetired, TemplateReactivated, TemplateImported, TemplateExported,
+	}},
 	{"bulk", []Action{BulkDone, BulkReturned}},
 	{"notes", []Action{NoteWritten, NoteChanged, NoteRemoved, NoteRestored}},
 	{"people", []Action{

@@ -110,6 +110,7 @@ var notOfCustomers = []string{
 	"customer_search_data", "customer_search_idx", "customer_search_docsize", "customer_search_config",
 	"transaction_search_data", "transaction_search_idx", "transaction_search_docsize", "transaction_search_config",
 	"transaction_kind", "policy_version", "policy_draft", "policy_offer", "process", "installation", "installation_id", // data of the firm
+	"template", "template_version", // what transactions are made from
 	"firm", "firm_setting", "firm_holiday", "firm_phrase", // what the firm sets about itself
 	"deputy", "handover", "handover_target", "guard_event", "former_address", // between specialist users
 	"channel_state", "channel_pace", "channel_refusal", // state of the channels; a refusal is erased with its message

@@ -1,0 +1,2 @@
+DROP TABLE template_version;
+DROP TABLE template;
