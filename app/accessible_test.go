@@ -30,6 +30,7 @@ var screens = []struct {
 		"{customer}/data", "{customer}/authorisations", "{customer}/deliveries", "{customer}/log", "{customer}/history", "{customer}/history?q=zzzzz", "{customer}/delete", "{customer}/accesses/new",
 		"/transactions", "/transactions?q=zzzzz", "/transactions?due=overdue", "{transaction}", "{transaction}/edit", "{transaction}/log",
 		"{customer}/transactions", "{own}/transactions", "{own}/transactions/new", "{own}/transactions/new#mistakes", "/transaction-kinds", "/transaction-kinds/contract",
+		"/templates", "/templates?q=zzzzz", "/templates/new", "/templates/import", "/templates/gallery", "/templates/gallery/de/tax_income_return", "{template}", "{template}/preview", "{template}/settings", "{template}/versions", "{template}/versions/1", "{template}/elements/1", "{template}/elements/2",
 		"{access}", "/specialists", "/specialists/new", "{specialist}", "/account",
 		"/attention", "/attention#ticked", "/attention#looking", "/search", "/search?q=an", "/search?q=zzzzz", "{colleague}", "{colleague}/deactivate", "{colleague}/deputies", "{colleague}/deputies#named",
 		"{colleague}/handover?mode=move&to={other}", "{handover}", "/audit", "/audit?q=zzzzz", "/audit?who=nobody&what=people", "/queues", "/mailbox", "/firm", "/firm/sign-in", "/firm/defaults", "/firm/holidays", "/firm/phrases", "/no-such-page",
@@ -174,7 +175,11 @@ func addresses(t *testing.T, p *program, language, endUser string) *strings.Repl
 	})
 	visitor(t, p.URL).get("/password/forgotten").send("Send link", map[string]string{"login": endUser})
 	added := firm.get(theirs+"/transactions/new").send("Save", map[string]string{"name": "Einkommensteuer 2025", "due": "2026-12-31"})
+	made := firm.get("/templates/gallery/"+language+"/tax_income_return").send("Use this template", nil).URL.Path
+	firm.get(made).send("Publish", map[string]string{"comment": "First version"})
+	firm.get(made).send("Add", map[string]string{"name": "One more", "what": "text"})
 	return strings.NewReplacer(
+		"{template}", made,
 		"{transaction}", first(firm.get("/transactions"), "main table a[href^='/transactions/']"),
 		"{own}", theirs,
 		"{own transaction}", "/portal"+added.URL.Path,

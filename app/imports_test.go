@@ -72,6 +72,8 @@ var may = map[string]string{
 	"app/metrics":               "app/approval app/courier app/heartbeat app/job app/store",
 	"app/bench":                 "app/account app/config app/demo app/listing app/secret app/store app/wire migrations policies",
 	"app/demo/demotest":         "app/demo app/store app/store/storetest migrations",
+	"app/template":              "app/account app/audit app/customer app/document app/entry app/fault app/lang app/store app/transaction policies",
+	"app/internal/web/template": "app/account app/document app/entry app/fault app/internal/web/kit app/internal/web/text app/lang app/template app/transaction policies",
 	"app/wire":                  "*",
 	"app":                       "*",
 	"worker":                    "*",
@@ -106,7 +108,7 @@ var may = map[string]string{
 	"app/internal/web/tour":           "app/account app/internal/web/kit policies",
 	"app/internal/web/transaction":    "app/account app/bulk app/customer app/internal/web/customerpage app/internal/web/document app/internal/web/kit app/internal/web/savedview app/internal/web/text app/savedview app/transaction policies",
 	"app/internal/web/document":       "app/account app/blob app/document app/fault app/filetype app/internal/web/kit app/internal/web/text app/store app/transaction",
-	"app/internal/web":                "app/document app/internal/web/document app/access app/account app/approval app/attention app/audit app/authorisation app/bulk app/courier app/customer app/customerimport app/fault app/firm app/handover app/history app/internal/web/access app/internal/web/account app/internal/web/approval app/internal/web/attention app/internal/web/audit app/internal/web/authorisation app/internal/web/bulk app/internal/web/client app/internal/web/customer app/internal/web/customerimport app/internal/web/customerpage app/internal/web/firm app/internal/web/handover app/internal/web/history app/internal/web/kit app/internal/web/operation app/internal/web/policy app/internal/web/portal app/internal/web/registration app/internal/web/savedview app/internal/web/search app/internal/web/signin app/internal/web/specialist app/internal/web/static app/internal/web/tour app/internal/web/transaction app/job app/policy app/savedview app/secret app/store app/transaction policies",
+	"app/internal/web":                "app/document app/internal/web/document app/access app/account app/approval app/attention app/audit app/authorisation app/bulk app/courier app/customer app/customerimport app/fault app/firm app/handover app/history app/internal/web/access app/internal/web/account app/internal/web/approval app/internal/web/attention app/internal/web/audit app/internal/web/authorisation app/internal/web/bulk app/internal/web/client app/internal/web/customer app/internal/web/customerimport app/internal/web/customerpage app/internal/web/firm app/internal/web/handover app/internal/web/history app/internal/web/kit app/internal/web/operation app/internal/web/policy app/internal/web/portal app/internal/web/registration app/internal/web/savedview app/internal/web/search app/internal/web/signin app/internal/web/specialist app/internal/web/static app/internal/web/tour app/internal/web/transaction app/job app/policy app/savedview app/secret app/store app/transaction policies app/internal/web/template app/template",
 	"app/internal/web/bulk":           "app/bulk app/internal/web/customer app/internal/web/kit app/internal/web/text app/internal/web/transaction app/transaction",
 	"app/internal/web/customerimport": "app/customer app/customerimport app/fault app/internal/web/customer app/internal/web/kit app/internal/web/text app/spreadsheet",
 }
@@ -128,6 +130,7 @@ var only = map[string][]string{
 	"github.com/minio/":          {"app/blob"},
 	"github.com/gabriel-vasile/": {"app/filetype"},
 	"github.com/xuri/":           {"app/spreadsheet"},
+	"go.yaml.in/":                {"app/template"},
 	"modernc.org/sqlite":         {"app/store"},
 	"github.com/jackc/":          {"app/store"},
 }

@@ -75,7 +75,7 @@ func Start(ctx context.Context, c config.Config, out, logTo io.Writer, tune ...w
 	}
 	if app.server, err = web.New(web.Options{
 		Accounts: s.Accounts, Customers: s.Customers, Accesses: s.Accesses, Courier: s.Courier, Jobs: s.Jobs, Audit: s.Audit, Approvals: s.Approvals,
-		Transactions: s.Transactions, Documents: s.Documents, Authorisations: s.Authorisations, Handovers: s.Handovers, Imports: s.Imports, Bulk: s.Bulk, ImportMax: s.Config.ImportMax, Attention: s.Attention, Views: s.Views, Histories: s.Histories,
+		Transactions: s.Transactions, Documents: s.Documents, Templates: s.Templates, Authorisations: s.Authorisations, Handovers: s.Handovers, Imports: s.Imports, Bulk: s.Bulk, ImportMax: s.Config.ImportMax, Attention: s.Attention, Views: s.Views, Histories: s.Histories,
 		Policies: s.Policies, Decider: s.Decider, Queue: s.Queue, Pages: views.Pages(), Static: views.Static(), Locales: views.Locales(),
 		DB: s.DB, Now: s.Now, Key: s.Key, Log: log, BaseURL: c.BaseURL, Firm: s.Firm, Zone: c.Zone,
 		Mailbox: c.Boxed(), Undelivered: undelivered(c), Metrics: []prometheus.Collector{s.Metrics()}, MetricsOpen: app.metrics == nil,

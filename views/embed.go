@@ -7,7 +7,7 @@ import (
 	"io/fs"
 )
 
-//go:embed shell form access account approval attention audit authorisation bulk customer customerimport document firm handover history operation policy portal registration savedview search signin specialist tour transaction
+//go:embed shell form access account approval attention audit authorisation bulk customer customerimport document firm handover history operation policy portal registration savedview search signin specialist template tour transaction
 var pages embed.FS
 
 //go:embed static

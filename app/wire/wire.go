@@ -41,6 +41,7 @@ import (
 	"kontor/app/savedview"
 	"kontor/app/secret"
 	"kontor/app/store"
+	"kontor/app/template"
 	"kontor/app/transaction"
 	"kontor/migrations"
 	"kontor/policies"
@@ -83,6 +84,7 @@ type Services struct {
 	Transactions   *transaction.Service
 	Blobs          *blob.Service
 	Documents      *document.Service
+	Templates      *template.Service
 	Authorisations *authorisation.Service
 	Handovers      *handover.Service
 	Imports        *customerimport.Service
@@ -290,6 +292,7 @@ func (s *Services) build(tune []Tune) (err error) {
 	if err := s.openDocuments(c); err != nil {
 		return err
 	}
+	s.Templates = template.New(template.Options{DB: s.DB, Now: s.Now, Decider: s.Decider, Audit: s.Audit})
 	s.Notes = note.New(note.Options{DB: s.DB, Now: s.Now, Audit: s.Audit, Customers: s.Customers})
 	s.Authorisations = authorisation.New(authorisation.Options{
 		DB: s.DB, Now: s.Now, Key: s.Key, Decider: s.Decider, Audit: s.Audit, Customers: s.Customers, Accesses: s.Accesses,

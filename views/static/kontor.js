@@ -13,6 +13,9 @@
     if (complained) document.title = $("#summary") ? `${prefix} ${title}` : title;
   });
 
+  // Forms whose answer takes the place of the editor that they stand in; see below.
+  const acting = (form) => !!window.htmx && form.hasAttribute("data-acts");
+
   // Unsaved changes warn before the page is left; sending the form is not leaving it. A form that comes back with
   // mistakes still holds unsaved text.
   let dirty = !!$("#summary") && !!$("form[data-warn]");
@@ -22,7 +25,7 @@
     if (e.target.method === "dialog") return;
     // A second click while the first is on its way is not a second request.
     if (e.target.dataset.sent) { e.preventDefault(); return; }
-    if (e.target.method === "post" && !e.target.hasAttribute("hx-post")) {
+    if (e.target.method === "post" && !e.target.hasAttribute("hx-post") && !acting(e.target)) {
       e.target.dataset.sent = "1";
       e.target.setAttribute("aria-busy", "true");
     }
@@ -153,7 +156,7 @@
       case "k": throughRows(-1); break;
       case "x": e.target.closest(rowsOf)?.querySelector("input.tickable")?.click(); break;
       case "a": [...document.querySelectorAll(".bar [type=submit]")].find((act) => act.checkVisibility())?.focus(); break;
-      case "z": $("#toast form [type=submit]")?.click(); break;
+      case "z": $("#acted form [type=submit], #toast form [type=submit]")?.click(); break;
       case "?": $("#keys")?.showModal(); break;
       default:
         if (key[0] === "g") $(`#nav a[data-key="${CSS.escape(key[1])}"]`)?.click();
@@ -381,6 +384,75 @@
     choice.checked = choice.dataset.value === e.target.value;
   }));
 
+  // The editor of a structure: what is done in it is answered by the editor as it is afterwards, one act after the other.
+  let acts = Promise.resolve();
+  document.addEventListener("submit", (e) => {
+    const form = e.target, by = e.submitter;
+    if (!acting(form)) return;
+    e.preventDefault();
+    $("input[name=name]", form)?.focus(); // who adds one thing adds another
+    const path = by?.getAttribute("formaction") ?? form.getAttribute("action"), values = Object.fromEntries(new FormData(form, by));
+    acts = acts.then(() => htmx.ajax("POST", path, { target: "#editor", swap: "innerHTML", values }));
+  });
+  document.addEventListener("htmx:responseError", (e) => { if (e.detail.target?.id === "editor") location.reload(); });
+  document.addEventListener("htmx:beforeSwap", (e) => { if (e.detail.target.id === "editor") $("#toast")?.remove(); });
+  const ways = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "out", ArrowRight: "in" };
+  document.addEventListener("keydown", (e) => {
+    if (!e.altKey || e.ctrlKey || e.metaKey || e.shiftKey || !ways[e.key] || !e.target.matches?.("[data-element]")) return;
+    e.preventDefault();
+    $(`.does [value=${ways[e.key]}]`, e.target.closest(".element"))?.click();
+  });
+
+  // An element is dragged before or behind another one, or into a folder.
+  let dragged = null, drop = null;
+  const showDrop = (to) => {
+    drop?.node.removeAttribute("data-drop");
+    drop = to;
+    drop?.node.setAttribute("data-drop", drop.where);
+  };
+  const dropAt = (e) => {
+    const row = e.target.closest?.(".tree .element"), node = row?.closest("[data-key]");
+    if (!node || dragged.contains(node)) return null;
+    const box = row.getBoundingClientRect(), part = (e.clientY - box.top) / box.height;
+    if (node.dataset.type !== "folder") return { node, where: part < .5 ? "before" : "after" };
+    return { node, where: part < .25 ? "before" : part > .75 && !node.querySelector("[data-key]") ? "after" : "into" };
+  };
+  document.addEventListener("dragstart", (e) => {
+    const row = e.target.closest?.(".tree .element");
+    if (!row) return;
+    dragged = row.closest("[data-key]");
+    dragged.setAttribute("data-dragged", "");
+    e.dataTransfer.effectAllowed = "move";
+    e.dataTransfer.setData("text/plain", $(".name", row).textContent);
+  });
+  document.addEventListener("dragover", (e) => {
+    if (!dragged) return;
+    showDrop(dropAt(e));
+    if (drop) e.preventDefault();
+  });
+  document.addEventListener("drop", (e) => {
+    if (!dragged || !drop) return;
+    e.preventDefault();
+    const form = $("#put"), { node, where } = drop, next = node.nextElementSibling;
+    form.elements.element.value = dragged.dataset.key;
+    form.elements.into.value = where === "into" ? node.dataset.key : node.dataset.parent;
+    form.elements.before.value = where === "before" ? node.dataset.key : where === "after" && next ? next.dataset.key : 0;
+    form.requestSubmit();
+  });
+  document.addEventListener("dragend", () => {
+    dragged?.removeAttribute("data-dragged");
+    showDrop(null);
+    dragged = null;
+  });
+
+  // The address names an element of the editor, or the form that adds one: the keyboard is there.
+  const focusElement = () => {
+    const place = /^#(e|add)-\d+$/.test(location.hash) && $(location.hash);
+    if (!place || $("#summary")) return;
+    if (place.matches("details")) place.open = true;
+    (place.matches("a") ? place : $("input[name=name]", place))?.focus({ preventScroll: true });
+  };
+
   // What is shown can be copied: the button says so for a moment, and screen readers hear it.
   const copyOf = async (text) => {
     try { return await navigator.clipboard.writeText(text); } catch { /* over HTTP there is none, or it is refused */ }
@@ -454,5 +526,6 @@
   showChosen();
   localTimes(document);
   focusFirst();
+  focusElement();
   focusSummary();
 })();

@@ -16,6 +16,7 @@ import (
 	"kontor/app/internal/web/firm"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/operation"
+	"kontor/app/internal/web/template"
 	"kontor/app/internal/web/transaction"
 )
 
@@ -42,6 +43,10 @@ func (s *Server) bounds(importMax int64) func(h *fasthttp.RequestHeader) fasthtt
 		case customerimport.Path:
 			if string(h.Method()) == fiber.MethodPost && s.fromFirm(h) {
 				limits.MaxRequestBodySize, limits.ReadTimeout = int(importMax)+partsMargin, uploadTime
+			}
+		case template.ImportPath:
+			if string(h.Method()) == fiber.MethodPost && s.fromFirm(h) {
+				limits.MaxRequestBodySize, limits.ReadTimeout = template.MaxBody+partsMargin, uploadTime
 			}
 		case firm.MarkPath:
 			if string(h.Method()) == fiber.MethodPost && s.fromFirm(h) {

@@ -24,6 +24,7 @@ import (
 	"kontor/app/internal/web/search"
 	"kontor/app/internal/web/signin"
 	"kontor/app/internal/web/specialist"
+	"kontor/app/internal/web/template"
 	"kontor/app/internal/web/tour"
 	"kontor/app/internal/web/transaction"
 )
@@ -65,19 +66,20 @@ func (s *Server) compose(o Options) {
 		Processes: o.Processes, Draining: s.serving.draining.Load, Mailbox: o.Mailbox, HookSecret: o.HookSecret,
 	})
 	firms := firm.New(k, o.Firm)
+	templates := template.New(k, o.Templates, o.Transactions)
 	tours := tour.New(k, o.Tour)
 	s.features = []feature{
 		search.New(k, search.Options{
 			Customers: o.Customers, Accounts: o.Accounts, TransactionPages: transactions,
-			Actions: []kit.Action{customers.AddAction(), specialists.AddAction()},
+			Actions: []kit.Action{customers.AddAction(), specialists.AddAction(), templates.AddAction()},
 		}), customerimport.New(k, o.Imports, o.Customers, o.ImportMax), customers, accesses, s.signin, accounts, specialists,
 		registration.New(k, o.Accesses, s.signin), portal.New(k, o.Accesses, o.Transactions, documents), operations, log, transactions, documents,
 		authorisation.New(k, o.Authorisations, heads, accesses, transactions), handover.New(k, o.Handovers, o.Customers),
-		attentions, policies, approvals, views, firms, history.New(k, o.Histories, heads, log), bulk.New(k, o.Bulk), tours,
+		attentions, policies, approvals, views, firms, history.New(k, o.Histories, heads, log), bulk.New(k, o.Bulk), templates, tours,
 	}
 	k.Show(append(
 		tours.Places(), customers.Place(), transactions.Place(), attentions.Place(), approvals.Place(), specialists.Place(), firms.Place(), policies.Place(),
-		transactions.KindPlace(), operations.QueuePlace(), log.Place(), operations.MailboxPlace(),
+		templates.Place(), transactions.KindPlace(), operations.QueuePlace(), log.Place(), operations.MailboxPlace(),
 	)...)
 	k.ShowAgain(customers.TextFields()...)
 }

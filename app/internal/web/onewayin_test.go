@@ -25,6 +25,9 @@ func TestEveryFormNamesItsAction(t *testing.T) {
 		for _, tag := range regexp.MustCompile(`(?is)<form\b[^>]*>`).FindAllString(inner.ReplaceAllString(string(source), "x"), -1) {
 			forms++
 			assert.True(t, regexp.MustCompile(`\saction="[^"?]+"`).MatchString(tag), "%s: %s", path, tag)
+			if strings.Contains(tag, `action="/templates/import"`) { // takes a file, and afterwards what was read of it
+				continue
+			}
 			file := path == "customerimport/upload.html" || path == "document/upload_form.html" || strings.Contains(tag, `action="/firm/mark"`)
 			assert.Equal(t, file, strings.Contains(tag, "enctype"), "%s: no other route takes", path)
 		}

@@ -35,7 +35,7 @@ func paletteOffersWhatOneMay(t *testing.T, db *store.DB) {
 		{"administrator", anna, "kühn", []string{"Customers", "Business transactions"}, []string{"Kühn, Berta", "Dachschaden"}},
 		{"administrator", anna, "dachsch", []string{"Business transactions"}, []string{"Dachschaden"}},
 		{"administrator", anna, "rita", []string{"Specialist users"}, []string{auditor.Name}},
-		{"administrator", anna, "add", []string{"Actions"}, []string{"Add customer", "Add specialist user"}},
+		{"administrator", anna, "add", []string{"Actions"}, []string{"Add customer", "Add specialist user", "Add template"}},
 		{"administrator", anna, "transactions my", []string{"Actions"}, []string{"My transactions"}},
 		{"administrator", anna, "theme dark", []string{"Actions"}, []string{"Theme: Dark"}},
 		{"administrator", anna, "nirgends", nil, nil},

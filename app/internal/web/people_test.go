@@ -24,6 +24,7 @@ import (
 	"kontor/app/handover"
 	"kontor/app/job"
 	"kontor/app/listing"
+	"kontor/app/template"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
@@ -72,7 +73,7 @@ type things struct {
 	imported                                                  uuid.UUID // a file of the admin
 	note                                                      uuid.UUID // of the admin
 	act                                                       uuid.UUID // a bulk act of the admin
-	phrase                                                    uuid.UUID
+	phrase, template                                          uuid.UUID // the template has one version and one element
 	element, upload                                           uuid.UUID // a slot that the admin has answered; an upload of the admin
 }
 
@@ -95,6 +96,7 @@ func (w *world) furnish() things {
 	x.note = w.noted(w.admin, "Ruft gern zurück")
 	must(w.TB, w.firm.AddPhrase(ctx, w.admin, "Um Rückruf gebeten.", "Asked to call back."))
 	x.phrase = w.firm.Profile().Phrases[0].ID
+	x.template = w.published("Steuererklärung")
 	if w.processor != uuid.Nil {
 		w.addProcessor(x.transaction, w.processor)
 	}
@@ -145,6 +147,23 @@ func (w *world) asked(transactionID uuid.UUID) (slot, upload uuid.UUID) {
 // onePage is a PDF file with one empty page.
 const onePage = "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj " +
 	"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+
+// published is a template in its first version, with one slot, and another one that is not published yet.
+func (w *world) published(name string) uuid.UUID {
+	w.Helper()
+	ctx := context.Background()
+	tpl, err := w.templates.Add(ctx, w.admin, template.Settings{Name: name, Kind: "tax_return"}, "")
+	must(w.TB, err)
+	slot := document.Planned{Type: document.Slot, Name: "Belege", Answer: document.AnswerDocument}
+	done, err := w.templates.Act(ctx, w.admin, tpl.ID, template.Add{Planned: slot}, 0)
+	must(w.TB, err)
+	_, err = w.templates.Publish(ctx, w.admin, tpl.ID, template.Publication{Seen: template.Seen(done.Template.Revision)})
+	must(w.TB, err)
+	slot.Name = "Bescheid"
+	_, err = w.templates.Act(ctx, w.admin, tpl.ID, template.Add{Planned: slot}, 0)
+	must(w.TB, err)
+	return tpl.ID
+}
 
 // noted is a note about the customer.
 func (w *world) noted(by account.Caller, text string) uuid.UUID {
@@ -241,6 +260,8 @@ func (x things) address(t *testing.T, path string) string {
 		id = x.specialist.String()
 	case strings.HasPrefix(path, "/firm/phrases/"):
 		id = x.phrase.String()
+	case strings.HasPrefix(path, "/templates/"):
+		id = x.template.String()
 	case strings.HasPrefix(path, "/transactions/"), strings.HasPrefix(path, "/portal/transactions/"):
 		id = x.transaction.String()
 	case strings.HasPrefix(path, "/documents/"), strings.HasPrefix(path, "/elements/"):
@@ -260,7 +281,7 @@ func (x things) address(t *testing.T, path string) string {
 	case strings.HasPrefix(path, "/account/email/"):
 		token = x.confirm
 	}
-	path = strings.NewReplacer(":version", "1", ":file", "0.png", ":hid", x.handover.String(), ":did", x.deputy.String(), ":nid", x.note.String(), ":aid", x.access.String(), ":id", id, ":removal", x.access.String(), ":session", strings.Repeat("0", 32), ":token", token, ":queue", "mail", ":key", "contract", ":task", x.task, ":job", x.job.String()).Replace(path)
+	path = strings.NewReplacer(":version", "1", ":number", "1", ":element", "1", ":revision", "1", ":language", "de", ":ready", "tax_income_return", ":file", "0.png", ":hid", x.handover.String(), ":did", x.deputy.String(), ":nid", x.note.String(), ":aid", x.access.String(), ":id", id, ":removal", x.access.String(), ":session", strings.Repeat("0", 32), ":token", token, ":queue", "mail", ":key", "contract", ":task", x.task, ":job", x.job.String()).Replace(path)
 	if path == "/bulk" || path == "/bulk/new" {
 		path += "?act=due&transaction=" + x.transaction.String()
 	}

@@ -56,6 +56,7 @@ var queriesOf = map[string]int{
 	"/specialists/:id/deputies":                8,
 	"/specialists/:id/handover":                9,
 	"/specialists/:id/sees":                    8,
+	"/templates/:id/export":                    6,
 	"/transactions":                            7,
 	"/transactions.csv":                        9,
 	"/transactions.xlsx":                       9,

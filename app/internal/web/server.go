@@ -45,6 +45,7 @@ import (
 	"kontor/app/savedview"
 	"kontor/app/secret"
 	"kontor/app/store"
+	"kontor/app/template"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
@@ -57,6 +58,7 @@ type Options struct {
 	Accesses       *access.Service
 	Transactions   *transaction.Service
 	Documents      *document.Service
+	Templates      *template.Service
 	Authorisations *authorisation.Service
 	Handovers      *handover.Service
 	Imports        *customerimport.Service

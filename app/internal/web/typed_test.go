@@ -73,6 +73,13 @@ func (w *world) typedInto(x things) map[string]url.Values {
 		"POST /specialists/:id/deputies":     {"deputy": {w.idOf("ben@kanzlei.example")}, "from": {"2026-12-01"}, "until": {"2026-12-02"}},
 		"POST /bulk":                         {"due": {"2026-12-24"}},
 		"POST /views":                        {"name": {"Meine <Firmen>"}, "list": {"customers"}, "query": {"type=company"}, "shared": {"1"}},
+		"POST /templates":                    {"name": {"Bau <neu>"}, "kind": {"contract"}, "audience": {"public"}, "transaction_name": {"Ihr Bau"}, "description": {"eins\nzwei"}},
+		"POST /templates/:id/elements":       {"name": {"Pass <neu>"}, "what": {"text"}, "into": {"0"}},
+		"POST /templates/:id/elements/:element": {
+			"name": {"Pass <neu>"}, "help": {"eins\nzwei"}, "answer": {"date"}, "required": {"on"}, "due_days": {"14"}, "internal": {"on"}, "types_pdf": {"on"}, "version": {"4"},
+		},
+		"POST /templates/:id/settings": {"name": {"Bau <neu>"}, "kind": {"contract"}, "audience": {"public"}, "transaction_name": {"Ihr Bau"}, "description": {"eins\nzwei"}, "version": {"4"}},
+		"POST /templates/:id/publish":  {"comment": {"weil <es> so ist"}, "version": {"4"}},
 		"POST /firm": {
 			"firm_name": {"Kanzlei <Neu>"}, "firm_contact": {"Frau Öhl"}, "firm_address": {"Kai 1\n20457 Hamburg"}, "firm_phone": {"040 1234567"},
 			"firm_email": {"neu@kanzlei.example"}, "firm_website": {"www.kanzlei.example"}, "firm_imprint": {"https://a.example/i"}, "firm_privacy": {""}, "version": {"2"},
@@ -113,7 +120,19 @@ func (w *world) typedInto(x things) map[string]url.Values {
 		"POST /specialists/:id/deactivate": nil, "POST /specialists/:id/deputies/:did/end": nil, "POST /specialists/:id/reactivate": nil,
 		"POST /specialists/:id/resend": nil, "POST /specialists/:id/try": nil, "POST /specialists/:id/sessions/:session/end": nil, "POST /specialists/:id/sessions/end": nil,
 		"POST /transaction-kinds/:key/move": nil, "POST /transaction-kinds/:key/reactivate": nil, "POST /transaction-kinds/:key/retire": nil,
-		"POST /transactions/:id/status": nil, "POST /views/:id/remove": nil, "POST /views/columns": nil,
+		"POST /templates/import":                          nil,
+		"POST /templates/gallery/:language/:ready":        nil,
+		"POST /templates/:id/options":                     nil,
+		"POST /templates/:id/put":                         nil,
+		"POST /templates/:id/elements/:element/move":      nil,
+		"POST /templates/:id/elements/:element/duplicate": nil,
+		"POST /templates/:id/elements/:element/remove":    nil,
+		"POST /templates/:id/undo/:revision":              nil,
+		"POST /templates/:id/discard":                     nil,
+		"POST /templates/:id/duplicate":                   nil,
+		"POST /templates/:id/retire":                      nil,
+		"POST /templates/:id/reactivate":                  nil,
+		"POST /transactions/:id/status":                   nil, "POST /views/:id/remove": nil, "POST /views/columns": nil,
 	}
 }
 

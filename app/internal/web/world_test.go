@@ -49,6 +49,7 @@ import (
 	"kontor/app/secret"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
+	"kontor/app/template"
 	"kontor/app/transaction"
 	"kontor/policies"
 	"kontor/views"
@@ -67,6 +68,7 @@ type world struct {
 	accesses      *access.Service
 	policyService *policykeeping.Service
 	firm          *firm.Service
+	templates     *template.Service
 	jobs          *job.Service
 	handovers     *handover.Service
 	notes         *note.Service
@@ -228,6 +230,7 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		DB: db, Now: f.Now, Transactions: w.transactions, Customers: w.customers, Authorisations: authorisations, Accesses: w.accesses,
 		Accounts: f.Accounts, Audit: f.Audit, Jobs: w.jobs,
 	})
+	w.templates = template.New(template.Options{DB: db, Now: f.Now, Decider: f.Decider, Audit: f.Audit})
 	o := Options{
 		DB: db, Now: f.Now, Key: f.Key, Log: slog.New(slog.DiscardHandler), Decider: f.Decider, Audit: f.Audit, Courier: f.Post, Queue: w.tasks,
 		Jobs: w.jobs, Approvals: f.Approvals, Accounts: f.Accounts, Customers: w.customers, Accesses: w.accesses,
@@ -236,7 +239,8 @@ func newWorldOn(t testing.TB, db *store.DB, change ...func(*Options)) *world {
 		Histories: history.New(history.Options{
 			Audit: f.Audit, Courier: f.Post, Customers: w.customers, Accesses: w.accesses, Transactions: w.transactions, Notes: w.notes,
 		}),
-		Views: savedview.New(savedview.Options{DB: db, Now: f.Now, Decider: f.Decider}),
+		Templates: w.templates,
+		Views:     savedview.New(savedview.Options{DB: db, Now: f.Now, Decider: f.Decider}),
 		Attention: attention.New(attention.Options{
 			DB: db, Now: f.Now, Zone: time.UTC, Decider: f.Decider, Customers: w.customers, Accesses: w.accesses, Transactions: w.transactions,
 			Offers: w.policyService, Courier: f.Post, Approvals: f.Approvals, Deputies: w.handovers, Queue: w.tasks,

@@ -176,6 +176,8 @@ func (o objects) place(e audit.Entry) (string, error) {
 	switch subjectKind(e.Action) {
 	case "kind":
 		return o.may(policies.ObjectTemplate, policies.Read, "/transaction-kinds")
+	case "template":
+		return o.may(policies.ObjectTemplate, policies.Read, "/templates/"+e.SubjectID.UUID.String())
 	case "approval":
 		return o.may(policies.ObjectApproval, policies.Read, kit.ApprovalsPath)
 	case "queue":

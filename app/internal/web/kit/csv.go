@@ -84,6 +84,7 @@ func (k *Kit) Stream(c *fiber.Ctx, of Download, table Table, write func(ctx cont
 // fileTypes are the media types of tables by the ending of their names.
 var fileTypes = map[string]string{
 	"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	"zip": "application/zip",
 }
 
 // NameFile makes the answer a file with a name, with an ending of fileTypes.

@@ -87,7 +87,11 @@ func (t *Texts) Say(id string, args ...any) string {
 }
 
 // Count returns a text with plural forms. Its placeholder {{.PluralCount}} is the number n in the format of the language.
+// An optional number may be given as a pointer.
 func (t *Texts) Count(id string, n any, args ...any) string {
+	if optional, ok := n.(*int); ok {
+		n = *optional
+	}
 	data := ArgMap(args)
 	data["PluralCount"] = t.Number(n)
 	s, err := t.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, PluralCount: plural(n), TemplateData: data})
@@ -232,7 +236,7 @@ func (t *Texts) InWords(field, value string) string {
 	case "phone", "mobile":
 		return phone.Show(value)
 	}
-	prefix := map[string]string{"roles": "role.", "locale": "locale.", "salutation": "salutation.", "status": "transaction_status.", "approval": "approval_kind."}[field]
+	prefix := map[string]string{"roles": "role.", "locale": "locale.", "salutation": "salutation.", "status": "transaction_status.", "approval": "approval_kind.", "audience": "audience."}[field]
 	if prefix == "" || value == "" {
 		return value
 	}
