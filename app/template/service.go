@@ -171,12 +171,10 @@ func (s *Service) add(ctx context.Context, c account.Caller, a addition) (t Temp
 		a.submission = c.ID.String() + "/" + a.submission
 	}
 	err = s.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if a.submission != "" {
-			there, err := bySubmission(ctx, tx, a.submission)
-			if fault.CodeOf(err) != fault.NotFound {
-				t = there.Template
-				return err
-			}
+		there, err := bySubmission(ctx, tx, a.submission)
+		if fault.CodeOf(err) != fault.NotFound {
+			t = there.Template
+			return err
 		}
 		if a.free {
 			if settings, err = freed(ctx, tx, settings); err != nil {
@@ -189,6 +187,11 @@ func (s *Service) add(ctx context.Context, c account.Caller, a addition) (t Temp
 		}
 		return s.Audit.Write(ctx, tx, c.Actor(), audit.Record{Action: a.action, SubjectID: t.ID, Subject: t.Name})
 	})
+	if err != nil { // the same form may have been sent twice at once
+		if there, sought := bySubmission(ctx, s.DB, a.submission); sought == nil {
+			return there.Template, nil
+		}
+	}
 	return t, err
 }
 

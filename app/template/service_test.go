@@ -373,6 +373,27 @@ func TestUse(t *testing.T) {
 	})
 }
 
+// TestAddAtOnce: a form that is sent several times at once adds one template, and each answer is this one.
+func TestAddAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		var all sync.WaitGroup
+		var ids [8]uuid.UUID
+		for i := range ids {
+			all.Go(func() {
+				made, err := w.Add(w.Ctx, w.tina, Settings{Name: "Steuer", Kind: "contract"}, "once")
+				assert.NoError(t, err)
+				ids[i] = made.ID
+			})
+		}
+		all.Wait()
+		assert.Equal(t, 1, w.Number(`SELECT count(*) FROM template`))
+		for _, id := range ids {
+			assert.Equal(t, ids[0], id)
+		}
+		assert.Equal(t, []audit.Action{audit.TemplateAdded}, w.logged())
+	})
+}
+
 // TestActsAtOnce: of acts at the same time none is lost.
 func TestActsAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {

@@ -108,8 +108,11 @@ func one(ctx context.Context, q *bun.SelectQuery, r *record) (record, error) {
 	return *r, err
 }
 
-// bySubmission returns the template that a form has added already.
+// bySubmission returns the template that a form has added already; ErrNotFound, also for a form without a key.
 func bySubmission(ctx context.Context, db bun.IDB, submission string) (r record, err error) {
+	if submission == "" {
+		return r, ErrNotFound
+	}
 	return one(ctx, db.NewSelect().Model(&r).Where(`submission = ?`, submission), &r)
 }
 
