@@ -20,6 +20,7 @@ import (
 	"kontor/app/assignment"
 	"kontor/app/courier"
 	"kontor/app/customer"
+	"kontor/app/document/documenttest"
 	"kontor/app/fault"
 	notes "kontor/app/note"
 	"kontor/app/store"
@@ -53,6 +54,8 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC))}
 	customers := customer.New(customer.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts, Jobs: w.Jobs})
+	transactions := transaction.New(transaction.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Customers: customers})
+	documenttest.New(t, w.Firm, customers, transactions)
 	notes.New(notes.Options{DB: db, Now: w.Now, Audit: w.Audit, Customers: customers})
 	w.Service = New(Options{
 		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Audit: w.Audit, Accounts: w.Accounts, Approvals: w.Approvals, Customers: customers,
@@ -60,7 +63,7 @@ func newWorld(t testing.TB, db *store.DB) *world {
 			DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Accounts: w.Accounts, Courier: w.Post, Audit: w.Audit, Approvals: w.Approvals,
 			Customers: customers, BaseURL: accounttest.BaseURL,
 		}),
-		Transactions: transaction.New(transaction.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Customers: customers}),
+		Transactions: transactions,
 	})
 	w.anna, w.ben, w.clara = w.Specialist("Anna Amt"), w.Specialist("Ben Büro"), w.Specialist("Clara Cron")
 	w.uwe = w.Specialist("Uwe User", policies.UserAdministrator)

@@ -15,6 +15,7 @@ import (
 	"kontor/app/assignment"
 	"kontor/app/authorisation"
 	"kontor/app/customer"
+	"kontor/app/document/documenttest"
 	"kontor/app/note"
 	"kontor/app/store"
 	"kontor/app/store/storetest"
@@ -54,6 +55,7 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	})
 	note.New(note.Options{DB: db, Now: w.Now, Audit: w.Audit, Customers: w.customers})
 	w.transactions = transaction.New(transaction.Options{DB: db, Now: w.Now, Decider: w.Decider, Audit: w.Audit, Customers: w.customers})
+	documenttest.New(t, w.Firm, w.customers, w.transactions)
 	w.authorisations = authorisation.New(authorisation.Options{
 		DB: db, Now: w.Now, Key: w.Key, Decider: w.Decider, Audit: w.Audit, Accounts: w.Accounts, Approvals: w.Approvals, Customers: w.customers,
 		Accesses: w.accesses, Transactions: w.transactions,

@@ -14,6 +14,14 @@ import (
 	"kontor/app/transaction"
 )
 
+// Start adds a transaction with the elements of an outline. Errors: those of transaction.Create.
+func (s *Service) Start(ctx context.Context, c account.Caller, customerID uuid.UUID, f transaction.Form, o Outline) (t transaction.Transaction, repeated bool, err error) {
+	f.Build = func(ctx context.Context, tx bun.Tx, t transaction.Transaction) error {
+		return s.Build(ctx, tx, c, t, o)
+	}
+	return s.Transactions.Create(ctx, c, customerID, f)
+}
+
 // Build makes the elements of an outline in a transaction that has none, in the caller's tx. start is the day of the start (ISO
 // 8601), from which due dates are counted.
 func (s *Service) Build(ctx context.Context, tx bun.Tx, c account.Caller, t transaction.Transaction, o Outline) error {

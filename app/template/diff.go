@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"kontor/app/document"
+	"kontor/app/filetype"
 )
 
 // ChangeKind says what has happened to an element; locale keys "template_diff.<kind>".
@@ -153,7 +154,7 @@ func fieldChanges(old, now document.Planned) []FieldChange {
 	sorted := func(types []string) []string {
 		types = slices.Clone(types)
 		slices.SortFunc(types, func(a, b string) int {
-			return cmp.Compare(slices.Index(FileGroups, a), slices.Index(FileGroups, b))
+			return cmp.Compare(slices.Index(filetype.Groups, a), slices.Index(filetype.Groups, b))
 		})
 		return types
 	}

@@ -19,6 +19,7 @@ import (
 	"kontor/app/audit"
 	"kontor/app/document"
 	"kontor/app/fault"
+	"kontor/app/filetype"
 	"kontor/policies"
 )
 
@@ -228,7 +229,7 @@ func checkAll(o *document.Outline, root *yaml.Node) (problems []Problem) {
 			inside := p.Elements
 			p.Elements = nil
 			alone := document.Outline{Elements: []document.Planned{p}}
-			for _, e := range complaints(alone.Check(FileGroups)) {
+			for _, e := range complaints(alone.Check(filetype.Groups)) {
 				field := e.Field[strings.LastIndex(e.Field, ".")+1:]
 				problems = append(problems, Problem{Line: lineOf(root, position+"."+field), Path: here, Message: e})
 			}
@@ -239,7 +240,7 @@ func checkAll(o *document.Outline, root *yaml.Node) (problems []Problem) {
 	if len(problems) > 0 {
 		return problems
 	}
-	for _, e := range complaints(o.Check(FileGroups)) {
+	for _, e := range complaints(o.Check(filetype.Groups)) {
 		problems = append(problems, Problem{Line: lineOf(root, e.Field), Path: pathOf(o.Elements, e.Field), Message: e})
 	}
 	return problems

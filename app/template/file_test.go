@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kontor/app/document"
+	"kontor/app/filetype"
 	"kontor/app/lang"
 )
 
@@ -129,8 +130,8 @@ func TestGallery(t *testing.T) {
 	for i, german := range all[lang.German] {
 		english := all[lang.English][i]
 		assert.Equal(t, german.Key, english.Key)
-		assert.NoError(t, german.Outline.Check(FileGroups), german.Key)
-		assert.NoError(t, english.Outline.Check(FileGroups), german.Key)
+		assert.NoError(t, german.Outline.Check(filetype.Groups), german.Key)
+		assert.NoError(t, english.Outline.Check(filetype.Groups), german.Key)
 		assert.Equal(t, bare(german.Outline.Elements), bare(english.Outline.Elements), german.Key)
 		assert.True(t, reflect.DeepEqual(german.Outline.Options, english.Outline.Options), german.Key)
 		assert.Equal(t, german.Settings.Kind, english.Settings.Kind, german.Key)
@@ -156,7 +157,7 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		again := c.Outline
-		require.NoError(t, again.Check(FileGroups))
+		require.NoError(t, again.Check(filetype.Groups))
 		text, err := write(c.Settings, c.Outline)
 		require.NoError(t, err)
 		if len(text) > MaxFile {

@@ -16,9 +16,6 @@ import (
 	"kontor/app/store"
 )
 
-// FileGroups are the groups of file types that a slot may be limited to; locale keys "file_group.<group>".
-var FileGroups = []string{"pdf", "image", "office", "text", "archive", "other"}
-
 // Template is a template without its structure.
 type Template struct {
 	ID   uuid.UUID `bun:"id,pk"`

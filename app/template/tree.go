@@ -7,6 +7,7 @@ import (
 
 	"kontor/app/document"
 	"kontor/app/fault"
+	"kontor/app/filetype"
 )
 
 // Tree is the structure of a template: an outline whose elements have keys. Keys are never given twice within a template,
@@ -293,7 +294,7 @@ func (t Tree) act(a Act) (next Tree, key int, err error) {
 		return t, 0, err
 	}
 	outline := next.Outline()
-	if err := outline.Check(FileGroups); err != nil {
+	if err := outline.Check(filetype.Groups); err != nil {
 		return t, 0, atField(err)
 	}
 	take(next.Elements, outline.Elements)

@@ -12,6 +12,7 @@ import (
 
 	"kontor/app/document"
 	"kontor/app/effort"
+	"kontor/app/filetype"
 )
 
 func folder(name string) document.Planned { return document.Planned{Type: document.Folder, Name: name} }
@@ -120,7 +121,7 @@ func TestActsKeepTheTree(t *testing.T) {
 			require.Len(t, after, len(before), "%#v", a)
 		}
 		o := next.Outline()
-		require.NoError(t, o.Check(FileGroups))
+		require.NoError(t, o.Check(filetype.Groups))
 		require.Empty(t, Diff(next, next))
 		tree = next
 		if len(after) > 60 {

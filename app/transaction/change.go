@@ -119,6 +119,11 @@ func (s *Service) create(ctx context.Context, tx bun.Tx, c account.Caller, custo
 	if t, err = s.find(ctx, tx, c, rec.ID); err != nil {
 		return t, false, err
 	}
+	if f.Build != nil {
+		if err := f.Build(ctx, tx, t); err != nil {
+			return t, false, err
+		}
+	}
 	return t, false, s.audit.Write(ctx, tx, c.Actor(), t.record(audit.TransactionCreated, audit.Changes{
 		"kind": {"", t.Kind}, "due": {"", t.Due}, "responsible": {"", t.Responsible},
 	}))

@@ -3,11 +3,13 @@
 package transaction
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+	"github.com/uptrace/bun"
 
 	"kontor/app/customer"
 	"kontor/app/fault"
@@ -72,7 +74,7 @@ type Transaction struct {
 	Version       int
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
-	Progress  Progress
+	Progress      Progress
 	// Extensible says that elements may be added at its root.
 	Extensible bool
 	// Relation is the set of all relations of the caller to it.
@@ -129,6 +131,8 @@ type Person struct {
 type Form struct {
 	Name, Kind, Due, Responsible string // Responsible: the id of a specialist user, or ""
 	IdempotencyKey               string // the form's once-only key; a second Create with it returns the first one's result
+	// Build, if it is set, gives a new transaction its content, in the tx in which it is added.
+	Build func(ctx context.Context, tx bun.Tx, t Transaction) error
 }
 
 // FormOf returns a form with the data of a transaction.

@@ -43,7 +43,7 @@ func (s *Server) compose(o Options) {
 	views := savedview.New(k, o.Views)
 	documents := document.New(k, o.Documents)
 	transactions := transaction.New(k, transaction.Options{
-		Transactions: o.Transactions, Customers: o.Customers, Heads: heads, Views: views, Acts: o.Bulk, Documents: documents,
+		Transactions: o.Transactions, Customers: o.Customers, Heads: heads, Views: views, Acts: o.Bulk, Documents: documents, Templates: o.Templates,
 	})
 	customers := customer.New(k, customer.Options{
 		Customers: o.Customers, Accounts: o.Accounts, Accesses: o.Accesses, Transactions: o.Transactions, Heads: heads, TransactionPages: transactions,

@@ -135,3 +135,8 @@ func last(due string) string {
 	}
 	return due
 }
+
+// Start adds a transaction with the elements of an outline.
+func (s *Screens) Start(c *fiber.Ctx, customerID uuid.UUID, f transaction.Form, o document.Outline) (transaction.Transaction, bool, error) {
+	return s.documents.Start(s.Ctx(c), s.Caller(c), customerID, f, o)
+}

@@ -8,6 +8,7 @@ import (
 
 	"kontor/app/document"
 	"kontor/app/entry"
+	"kontor/app/filetype"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/text"
 	"kontor/app/template"
@@ -27,7 +28,7 @@ const typePrefix = "types_"
 // elementNames are the fields of the form. Which of them an element has depends on its type.
 var elementNames = func() []string {
 	names := []string{"name", "help", "internal", "answer", "required", "due_days", "extensible", "optional", "duplicable"}
-	for _, g := range template.FileGroups {
+	for _, g := range filetype.Groups {
 		names = append(names, typePrefix+g)
 	}
 	return names
@@ -53,7 +54,7 @@ func elementFields(e document.Planned) []kit.Field {
 		days = strconv.Itoa(*e.DueDays)
 	}
 	fields = append(fields, kit.Field{Name: "answer", Value: string(e.Answer)}, kit.Field{Name: "required", Value: on(e.Required)}, kit.Field{Name: "due_days", Value: days})
-	for _, g := range template.FileGroups {
+	for _, g := range filetype.Groups {
 		fields = append(fields, kit.Field{Name: typePrefix + g, Value: on(slices.Contains(e.Types, g))})
 	}
 	return fields
@@ -75,7 +76,7 @@ func plannedOf(t document.Type, values map[string]string) document.Planned {
 		}
 		p.DueDays = &days
 	}
-	for _, g := range template.FileGroups {
+	for _, g := range filetype.Groups {
 		if ticked(typePrefix + g) {
 			p.Types = append(p.Types, g)
 		}
@@ -105,7 +106,7 @@ func (s *Screens) renderElement(c *fiber.Ctx, f *kit.Form, status int) error {
 		p.Form = kit.NewForm(kit.ValuesOf(elementFields(e.Planned)))
 		p.Form.Values["version"], p.Form.Was = strconv.Itoa(p.Template.Revision), elementFields(e.Planned)
 	}
-	d := elementPage{page: p, Element: e, At: p.elementPath(key), Groups: template.FileGroups}
+	d := elementPage{page: p, Element: e, At: p.elementPath(key), Groups: filetype.Groups}
 	for _, a := range document.Answers {
 		d.Answers = append(d.Answers, text.Option{Value: string(a), Text: s.Say(c, "answer."+string(a))})
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/document"
+	"kontor/app/filetype"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/kit/kittest"
 	"kontor/app/internal/web/text"
@@ -50,7 +51,7 @@ func TestPagesRender(t *testing.T) {
 		}
 		x := at(one, true)
 		x.Form = f
-		return elementPage{page: x, Element: template.Element{Key: 2, Planned: p}, At: "/x", Answers: whats, Groups: template.FileGroups}
+		return elementPage{page: x, Element: template.Element{Key: 2, Planned: p}, At: "/x", Answers: whats, Groups: filetype.Groups}
 	}
 	settings := settingsPage{page: at(one, true), Kinds: whats, Audiences: whats}
 	adding := settings

@@ -15,4 +15,5 @@ type transactionForm struct {
 	Back        string
 	Kinds       []text.Option
 	People      []text.Option
+	Templates   []text.Option // only when adding; nil if there are none
 }

@@ -11,6 +11,7 @@ import (
 	"kontor/app/internal/web/document"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/savedview"
+	"kontor/app/template"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
@@ -24,6 +25,7 @@ type Screens struct {
 	views        *savedview.Screens
 	acts         *bulk.Service
 	documents    *document.Screens
+	templates    *template.Service
 }
 
 // Options are the dependencies of the pages about transactions. All are required.
@@ -34,11 +36,12 @@ type Options struct {
 	Views        *savedview.Screens
 	Acts         *bulk.Service
 	Documents    *document.Screens
+	Templates    *template.Service
 }
 
 // New makes the screens.
 func New(k *kit.Kit, o Options) *Screens {
-	return &Screens{Kit: k, transactions: o.Transactions, customers: o.Customers, heads: o.Heads, views: o.Views, acts: o.Acts, documents: o.Documents}
+	return &Screens{Kit: k, transactions: o.Transactions, customers: o.Customers, heads: o.Heads, views: o.Views, acts: o.Acts, documents: o.Documents, templates: o.Templates}
 }
 
 // Place is the navigation entry of the transactions.

@@ -4,15 +4,18 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
 
 	"kontor/app/customer"
+	"kontor/app/fault"
 	"kontor/app/internal/web/customerpage"
 	"kontor/app/internal/web/document"
 	"kontor/app/internal/web/kit"
 	"kontor/app/internal/web/text"
+	"kontor/app/template"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
@@ -177,6 +180,16 @@ func (s *Screens) renderNewTransaction(c *fiber.Ctx, cu customerpage.Head, f *ki
 		return err
 	}
 	d.Kinds = kindOptions(s.Text(c).Locale, kinds)
+	offers, err := s.offers(c, cu)
+	if err != nil {
+		return err
+	}
+	for _, o := range offers {
+		d.Templates = append(d.Templates, text.Option{Value: o.ID.String(), Text: o.Name})
+	}
+	if d.Templates != nil {
+		d.Templates = append([]text.Option{{Value: "", Text: s.Say(c, "transaction.no_template")}}, d.Templates...)
+	}
 	title := cu.Name() + " · " + s.Say(c, "transaction.add")
 	if status != fiber.StatusOK {
 		title = s.ErrorTitle(c, title)
@@ -214,8 +227,8 @@ func (s *Screens) addTransaction(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	f := kit.ReadForm(c, transactionFields...)
-	t, repeated, err := s.transactions.Create(s.Ctx(c), s.Caller(c), cu.ID, readTransaction(f))
+	f := kit.ReadForm(c, append(slices.Clone(transactionFields), "template")...)
+	t, repeated, err := s.start(c, cu, f)
 	if err != nil {
 		if status, ok := s.Complain(c, f, err); ok {
 			return s.renderNewTransaction(c, cu, f, status)
@@ -233,6 +246,43 @@ func (s *Screens) addTransaction(c *fiber.Ctx) error {
 	}
 	return s.Redirect(c, to, "toast.transaction_added", "number", t.Label())
 }
+
+// offers are the templates from which the caller can start a transaction of the customer.
+func (s *Screens) offers(c *fiber.Ctx, cu customerpage.Head) ([]template.Offer, error) {
+	kinds, err := s.transactions.Choices(s.Ctx(c), s.Caller(c), cu.ID)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]string, len(kinds))
+	for i, k := range kinds {
+		keys[i] = k.Key
+	}
+	return s.templates.Offered(s.Ctx(c), s.Caller(c), keys)
+}
+
+// start adds the transaction of a form: an empty one, or from a template, whose kind it has, and whose name if none was typed.
+func (s *Screens) start(c *fiber.Ctx, cu customerpage.Head, f *kit.Form) (t transaction.Transaction, repeated bool, err error) {
+	form := readTransaction(f)
+	if f.Values["template"] == "" {
+		return s.transactions.Create(s.Ctx(c), s.Caller(c), cu.ID, form)
+	}
+	offers, err := s.offers(c, cu)
+	if err != nil {
+		return t, false, err
+	}
+	i := slices.IndexFunc(offers, func(o template.Offer) bool { return o.ID.String() == f.Values["template"] })
+	if i < 0 {
+		return t, false, errNotOffered
+	}
+	form.Kind = offers[i].Kind
+	if strings.TrimSpace(form.Name) == "" {
+		form.Name = offers[i].Preset()
+	}
+	return s.documents.Start(c, cu.ID, form, offers[i].Outline)
+}
+
+// errNotOffered says that nothing can be started from a template: it was retired meanwhile, or is of another kind.
+var errNotOffered = fault.At("template", "template.not_offered")
 
 func (s *Screens) editTransaction(c *fiber.Ctx) error {
 	x, err := s.Of(c, "overview")
