@@ -34,6 +34,8 @@ type Blob struct {
 	OwnerID   uuid.UUID
 	Size      int64  // bytes
 	Type      string // media type, by content
+	Scan      Scan
+	Signature string // of the malware that was found in it; "" if none was, or if it has no name
 	CreatedAt time.Time
 	parts     []part
 }
@@ -75,4 +77,8 @@ var (
 	ErrTooMuch = fault.At("file", "upload.too_much")
 	// ErrGone says that the bytes of a blob can't be read any more: its key was destroyed, or an object is missing or changed.
 	ErrGone = fault.New(fault.Gone, "upload.gone")
+	// ErrWaiting says that bytes are not given out yet, because they are being scanned for malware.
+	ErrWaiting = fault.New(fault.Conflict, "document.waiting")
+	// ErrInfected says that malware was found in the bytes, so nobody gets them.
+	ErrInfected = fault.New(fault.Gone, "document.infected")
 )

@@ -14,17 +14,21 @@ import (
 type blobRow struct {
 	bun.BaseModel `bun:"table:blob"`
 
-	ID        uuid.UUID `bun:"id,pk"`
-	OwnerID   uuid.UUID `bun:"owner_id"`
-	Digest    []byte    `bun:"digest"`
-	Size      int64     `bun:"size"`
-	Type      string    `bun:"type"`
-	Parts     []byte    `bun:"parts"`
-	CreatedAt time.Time `bun:"created_at"`
+	ID        uuid.UUID  `bun:"id,pk"`
+	OwnerID   uuid.UUID  `bun:"owner_id"`
+	Digest    []byte     `bun:"digest"`
+	Size      int64      `bun:"size"`
+	Type      string     `bun:"type"`
+	Parts     []byte     `bun:"parts"`
+	Scan      Scan       `bun:"scan"`
+	Signature string     `bun:"signature"`
+	ScannedAt *time.Time `bun:"scanned_at"`
+	ScanAt    *time.Time `bun:"scan_at"`
+	CreatedAt time.Time  `bun:"created_at"`
 }
 
 func (r blobRow) blob() (b Blob, err error) {
-	b = Blob{ID: r.ID, OwnerID: r.OwnerID, Size: r.Size, Type: r.Type, CreatedAt: r.CreatedAt}
+	b = Blob{ID: r.ID, OwnerID: r.OwnerID, Size: r.Size, Type: r.Type, Scan: r.Scan, Signature: r.Signature, CreatedAt: r.CreatedAt}
 	b.parts, err = unpackParts(r.Parts)
 	return b, err
 }
@@ -54,7 +58,13 @@ type kept struct {
 
 // keep makes a blob of an upload. known says that the owner has the same bytes already: then b is that blob.
 func (s *Service) keep(ctx context.Context, tx bun.Tx, u Upload, k kept) (b Blob, known bool, err error) {
-	r := blobRow{ID: u.ID, OwnerID: u.OwnerID, Digest: k.digest, Size: u.Size, Type: k.mediaType, Parts: packParts(u.parts), CreatedAt: s.now()}
+	now := s.now()
+	r := blobRow{
+		ID: u.ID, OwnerID: u.OwnerID, Digest: k.digest, Size: u.Size, Type: k.mediaType, Parts: packParts(u.parts), Scan: ScanOff, CreatedAt: now,
+	}
+	if s.scanner != nil {
+		r.Scan, r.ScanAt = ScanWaiting, &now
+	}
 	n, err := store.Affected(tx.NewInsert().Model(&r).On("CONFLICT (owner_id, digest) DO NOTHING").Returning("NULL").Exec(ctx))
 	if err != nil {
 		return b, false, err

@@ -35,8 +35,12 @@ type Reader struct {
 	plain  io.ReaderAt
 }
 
-// Open opens a blob. The context bounds all reading. ErrGone if its key was destroyed.
+// Open opens a blob. The context bounds all reading. Errors: those of Scan.Withheld, and ErrGone if its key was
+// destroyed.
 func (s *Service) Open(ctx context.Context, b Blob) (*Reader, error) {
+	if err := b.Scan.Withheld(); err != nil {
+		return nil, err
+	}
 	o, err := s.owner(ctx, s.db, b.OwnerID)
 	if err != nil {
 		return nil, err

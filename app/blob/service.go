@@ -23,6 +23,8 @@ type Options struct {
 	Escrow *age.X25519Recipient
 	// FileMax is the largest file and Quota the largest sum of all files of an owner, in bytes; 0: no limit.
 	FileMax, Quota int64
+	// Scanner looks for malware in every blob; nil: nobody does.
+	Scanner Scanner
 }
 
 // Service keeps keys, uploads and blobs. It does not know who may do what: the package that takes the bytes decides.
@@ -34,12 +36,15 @@ type Service struct {
 	log            *slog.Logger
 	recipient      *age.X25519Recipient
 	fileMax, quota int64
+	scanner        Scanner
+	infected       func(ctx context.Context, tx bun.Tx, b Blob) error
 }
 
 // New makes the service.
 func New(o Options) *Service {
 	return &Service{
 		db: o.DB, now: o.Now, key: o.Key, objects: o.Store, log: o.Log, recipient: o.Escrow, fileMax: o.FileMax, quota: o.Quota,
+		scanner: o.Scanner,
 	}
 }
 

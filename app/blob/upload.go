@@ -214,6 +214,7 @@ func (s *Service) complete(ctx context.Context, o owner, u, next Upload, taker T
 		return u, err
 	}
 	digest := o.mac("digest", sum.Sum(nil))
+	var made Blob
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := s.advance(ctx, tx, u, next); err != nil {
 			return err
@@ -230,12 +231,13 @@ func (s *Service) complete(ctx context.Context, o owner, u, next Upload, taker T
 		if _, err := tx.NewUpdate().Table("upload").Set(`blob_id = ?`, b.ID).Where(`id = ?`, u.ID).Exec(ctx); err != nil {
 			return err
 		}
-		next.Done = b.ID
+		next.Done, made = b.ID, b
 		return taker.Take(ctx, tx, next, b, known)
 	})
 	if err != nil {
 		return u, err
 	}
+	s.scanSoon(ctx, made)
 	return next, nil
 }
 

@@ -17,9 +17,15 @@ CREATE TABLE blob (
   size       BIGINT NOT NULL, -- bytes
   type       TEXT NOT NULL,   -- media type, by content
   parts      BYTEA NOT NULL,  -- for each part its keyed hash (16 bytes) and its size (4 bytes, big endian)
+  scan       TEXT NOT NULL,   -- what is known of malware in it: off, waiting, clean, too_large, away, infected
+  signature  TEXT NOT NULL DEFAULT '', -- of the malware that was found; '': none, or it has no name
+  scanned_at TIMESTAMPTZ,     -- when that was found out; of away since when; NULL: nobody has looked yet
+  scan_at    TIMESTAMPTZ,     -- when it is to be scanned, or is given up by the process that scans it; NULL: never
   created_at TIMESTAMPTZ NOT NULL
 );
 CREATE UNIQUE INDEX blob_digest ON blob (owner_id, digest);
+CREATE INDEX blob_scan ON blob (scan, scan_at) WHERE scan_at IS NOT NULL;
+CREATE INDEX blob_scan_off ON blob (id) WHERE scan = 'off';
 
 -- Bytes that are on their way. A row that is complete stays until it expires, for a sender who did not hear the answer.
 CREATE TABLE upload (
