@@ -68,7 +68,7 @@ var tables = map[string]rule{
 	"firm_phrase":  {owner: "app/firm"},
 
 	"blob_key":        {owner: "app/blob"},
-	"blob":            {owner: "app/blob", readers: reasons{"app/document": "size and type of a version"}},
+	"blob":            {owner: "app/blob", readers: reasons{"app/document": "size and type of a version, and what is known of malware in it"}},
 	"upload":          {owner: "app/blob"},
 	"blob_garbage":    {owner: "app/blob"},
 	"element":         {owner: "app/document"},

@@ -89,6 +89,7 @@ const (
 	ElementRestored   Action = "element.restored"
 	DocumentUploaded  Action = "document.uploaded"
 	DocumentReplaced  Action = "document.replaced"
+	DocumentInfected  Action = "document.infected" // a virus was found in it
 	VersionRestored   Action = "document.version_restored"
 	SlotAnswered      Action = "slot.answered"
 	SlotNotApplicable Action = "slot.not_applicable"

@@ -34,8 +34,8 @@ var Groups = []Group{
 		TransactionCreated, TransactionUpdated, TransactionMoved, KindAdded, KindRenamed, KindMoved, KindRetired, KindReactivated,
 	}},
 	{"documents", []Action{
-		TransactionViewed, DocumentUploaded, DocumentReplaced, VersionRestored, SlotAnswered, SlotNotApplicable, SlotAccepted, SlotRejected,
-		CommentWritten, ElementAdded, ElementChanged, ElementMoved, ElementDuplicated, ElementTrashed, ElementRestored,
+		TransactionViewed, DocumentUploaded, DocumentReplaced, DocumentInfected, VersionRestored, SlotAnswered, SlotNotApplicable, SlotAccepted,
+		SlotRejected, CommentWritten, ElementAdded, ElementChanged, ElementMoved, ElementDuplicated, ElementTrashed, ElementRestored,
 	}},
 	{"templates", []Action{
 		TemplateAdded, TemplateChanged, TemplatePublished, TemplateDuplicated, TemplateRetired, TemplateReactivated, TemplateImported, TemplateExported,

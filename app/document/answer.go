@@ -12,6 +12,7 @@ import (
 
 	"kontor/app/account"
 	"kontor/app/audit"
+	"kontor/app/blob"
 	"kontor/app/entry"
 	"kontor/app/fault"
 )
@@ -196,7 +197,7 @@ func (s *Service) Answer(ctx context.Context, c account.Caller, id uuid.UUID, g 
 }
 
 // Accept accepts what was given for a slot, if it still has the version that was looked at. Errors: policies.ErrForbidden,
-// ErrNothing, ErrVersion.
+// ErrNothing, ErrVersion, blob.ErrInfected.
 func (s *Service) Accept(ctx context.Context, c account.Caller, id uuid.UUID, number int) (Element, error) {
 	return s.review(ctx, c, id, verdict{number: number, state: Accepted, action: audit.SlotAccepted})
 }
@@ -247,6 +248,8 @@ func (s *Service) review(ctx context.Context, c account.Caller, id uuid.UUID, v 
 			return ErrNothing
 		case e.Latest.Number != v.number:
 			return ErrVersion
+		case e.Infected():
+			return blob.ErrInfected
 		}
 		if err := updateElement(ctx, tx, e.ID, map[string]any{
 			"state": v.state, "reason": v.reason, "reviewed_by": c.ID, "reviewed_at": s.Now(),

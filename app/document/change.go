@@ -135,9 +135,9 @@ func (t Tree) MayAnswer(e Element) bool {
 	return e.Type == Slot && t.Rights.Answer && !t.Rights.Closed && (t.Rights.Firm || e.State != Accepted)
 }
 
-// MayReview says whether the caller may accept or reject what was given for a slot.
+// MayReview says whether the caller may accept or reject what was given for a slot. What is infected was rejected by Kontor.
 func (t Tree) MayReview(e Element) bool {
-	return e.Type == Slot && t.Rights.Review && !t.Rights.Closed && e.State != Open
+	return e.Type == Slot && !e.Infected() && t.Rights.Review && !t.Rights.Closed && e.State != Open
 }
 
 // Add adds a folder or a slot. Errors: policies.ErrForbidden, ErrFixed, ErrNameTaken, Invalid as Form, "element.too_deep" and

@@ -36,7 +36,7 @@ type Content struct {
 }
 
 // Content returns a document of an element: the version with a number, or the one that counts (0). Errors: ErrNotFound,
-// policies.ErrForbidden, blob.ErrGone.
+// policies.ErrForbidden, blob.ErrGone, blob.ErrWaiting, blob.ErrInfected.
 func (s *Service) Content(ctx context.Context, c account.Caller, id uuid.UUID, number int) (Content, error) {
 	e, rights, err := s.alone(ctx, c, id)
 	if err != nil {
@@ -63,8 +63,10 @@ func (s *Service) Content(ctx context.Context, c account.Caller, id uuid.UUID, n
 	if !found.Version.IsDocument() {
 		return found, ErrNotFound
 	}
-	found.Blob, err = s.Blobs.Blob(ctx, s.DB, found.Version.BlobID)
-	return found, err
+	if found.Blob, err = s.Blobs.Blob(ctx, s.DB, found.Version.BlobID); err != nil {
+		return found, err
+	}
+	return found, found.Blob.Scan.Withheld()
 }
 
 // alone returns an element that the caller may see, without the tree that it is in. ErrNotFound.
@@ -91,7 +93,7 @@ func (s *Service) alone(ctx context.Context, c account.Caller, id uuid.UUID) (e 
 }
 
 // RestoreVersion makes an earlier version the one that counts, as a new version. Errors: ErrNotFound, policies.ErrForbidden,
-// ErrFixed, ErrAccepted.
+// ErrFixed, ErrAccepted, blob.ErrInfected.
 func (s *Service) RestoreVersion(ctx context.Context, c account.Caller, id uuid.UUID, number int) (e Element, err error) {
 	err = s.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var tree Tree
@@ -105,6 +107,9 @@ func (s *Service) RestoreVersion(ctx context.Context, c account.Caller, id uuid.
 		for _, v := range list {
 			if v.Number != number || !v.IsDocument() {
 				continue
+			}
+			if v.Scan == blob.ScanInfected {
+				return blob.ErrInfected
 			}
 			if _, err := s.give(ctx, tx, giver{c.ID, tree.Rights.Firm}, e, given{blobID: v.BlobID, file: v.File}); err != nil {
 				return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/blob"
 	"kontor/app/fault"
 )
 
@@ -55,16 +56,20 @@ type Version struct {
 	ID            uuid.UUID
 	Number        int // 1 for the first one
 	BlobID        uuid.UUID
-	File          string // name of the file; "" for an answer that is no document
-	Size          int64  // bytes
-	Type          string // media type
-	Text          string // an answer that is no document; "" when the caller may not read contents
+	File          string    // name of the file; "" for an answer that is no document
+	Size          int64     // bytes
+	Type          string    // media type
+	Scan          blob.Scan // what is known of malware in the document
+	Text          string    // an answer that is no document; "" when the caller may not read contents
 	NotApplicable bool
 	Firm          bool // given by the firm
 	By            string
 	ByID          uuid.UUID
 	At            time.Time
 }
+
+// Given says whether the document is given out: not while it is being scanned for malware, nor if some was found in it.
+func (v Version) Given() bool { return v.Scan.Withheld() == nil }
 
 // IsDocument says whether the version is a document.
 func (v Version) IsDocument() bool { return v.BlobID != uuid.Nil }
@@ -84,6 +89,9 @@ func (p *Progress) add(other Progress) {
 	p.Answered += other.Answered
 	p.ToReview += other.ToReview
 }
+
+// Infected says that malware was found in the document that counts.
+func (e Element) Infected() bool { return e.Latest != nil && e.Latest.Scan == blob.ScanInfected }
 
 // progress is that of the element alone.
 func (e Element) progress() (p Progress) {

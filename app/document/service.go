@@ -41,10 +41,12 @@ type Dependencies struct {
 // policies.ErrForbidden. What changes something returns ErrClosed in a closed transaction.
 type Service struct{ Dependencies }
 
-// New makes the service. It registers the deletion of elements with their customer.
+// New makes the service. It registers the deletion of elements with their customer, and what becomes of elements whose
+// document is infected.
 func New(o Dependencies) *Service {
 	s := &Service{o}
 	o.Customers.AddDependent(customer.Documents, s.dependent())
+	o.Blobs.OnInfected(s.infected)
 	return s
 }
 

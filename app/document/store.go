@@ -8,6 +8,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 	"github.com/uptrace/bun"
 
+	"kontor/app/blob"
 	"kontor/app/store"
 )
 
@@ -66,19 +67,20 @@ type versionRow struct {
 	At            *time.Time    `bun:"v_at"`
 	Size          int64         `bun:"v_size"`
 	MediaType     string        `bun:"v_type"`
+	Scan          blob.Scan     `bun:"v_scan"`
 }
 
 // versionColumns are the columns of versionRow, from the tables v (element_version), b (blob) and p (account of who gave it).
 const versionColumns = `v.id AS v_id, COALESCE(v.number, 0) AS v_number, v.blob_id AS v_blob, COALESCE(v.file, '') AS v_file, v.answer AS v_text,
 	COALESCE(v.not_applicable, FALSE) AS v_not_applicable, COALESCE(v.firm, FALSE) AS v_firm, v.created_by AS v_by_id,
-	COALESCE(p.name, '') AS v_by, v.created_at AS v_at, COALESCE(b.size, 0) AS v_size, COALESCE(b.type, '') AS v_type`
+	COALESCE(p.name, '') AS v_by, v.created_at AS v_at, COALESCE(b.size, 0) AS v_size, COALESCE(b.type, '') AS v_type, COALESCE(b.scan, '') AS v_scan`
 
 func (r versionRow) version() *Version {
 	if !r.VersionID.Valid {
 		return nil
 	}
 	return &Version{
-		ID: r.VersionID.UUID, Number: r.Number, BlobID: r.BlobID.UUID, File: r.File, Size: r.Size, Type: r.MediaType, Text: string(r.Text),
+		ID: r.VersionID.UUID, Number: r.Number, BlobID: r.BlobID.UUID, File: r.File, Size: r.Size, Type: r.MediaType, Scan: r.Scan, Text: string(r.Text),
 		NotApplicable: r.NotApplicable, Firm: r.Firm, By: r.By, ByID: r.ByID.UUID, At: *r.At,
 	}
 }

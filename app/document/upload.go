@@ -101,14 +101,19 @@ type Arrived struct {
 	File    string
 	// Before is when the customer's side or the firm had given the same bytes before; nil: they are new.
 	Before *time.Time
+	// Infected says that malware was found in it at once, so that something else is asked for already.
+	Infected bool
 }
 
 // Append stores the next bytes of an upload. With the last ones the document is there: arrived is not nil. Errors: those of
 // blob.Append and of Announce; Invalid at file ("file_type.…") for a file that is not accepted.
 func (s *Service) Append(ctx context.Context, c account.Caller, u blob.Upload, at int64, data []byte) (next blob.Upload, arrived *Arrived, err error) {
 	t := &taker{Service: s, caller: c}
-	next, err = s.Blobs.Append(ctx, u, at, data, t)
-	return next, t.arrived, err
+	if next, err = s.Blobs.Append(ctx, u, at, data, t); err != nil || t.arrived == nil {
+		return next, nil, err
+	}
+	s.look(ctx, t.arrived, next)
+	return next, t.arrived, nil
 }
 
 // Upload stores a file that has come with one request. Errors: as Announce and Append.
@@ -118,13 +123,15 @@ func (s *Service) Upload(ctx context.Context, c account.Caller, a Announced, fil
 		return nil, err
 	}
 	t := &taker{Service: s, caller: c}
-	if _, err = s.Blobs.All(ctx, u, file, t); err != nil {
+	done, err := s.Blobs.All(ctx, u, file, t)
+	if err != nil {
 		// The file is gone with its request: nobody will send the rest.
 		if aborted := s.Blobs.Abort(context.WithoutCancel(ctx), u); aborted != nil {
 			s.Log.Warn("an upload that failed is still stored; it expires", "error", aborted)
 		}
 		return nil, err
 	}
+	s.look(ctx, t.arrived, done)
 	return t.arrived, nil
 }
 
@@ -165,6 +172,12 @@ func (t *taker) Inspect(ctx context.Context, u blob.Upload, all io.ReaderAt) (st
 	return found.ContentType(), nil
 }
 
+// look learns what the scanner has said of a file that has come, if it has said it yet.
+func (s *Service) look(ctx context.Context, a *Arrived, u blob.Upload) {
+	b, err := s.Blobs.Blob(ctx, s.DB, u.Done)
+	a.Infected = err == nil && b.Scan == blob.ScanInfected
+}
+
 // Take makes the version, in the tx in which the bytes are complete.
 func (t *taker) Take(ctx context.Context, tx bun.Tx, u blob.Upload, b blob.Blob, known bool) error {
 	var of target
@@ -174,6 +187,9 @@ func (t *taker) Take(ctx context.Context, tx bun.Tx, u blob.Upload, b blob.Blob,
 	tree, e, err := t.holdTarget(ctx, tx, t.caller, Target{ElementID: of.ElementID, TransactionID: of.TransactionID})
 	if err != nil {
 		return err
+	}
+	if b.Scan == blob.ScanInfected { // the same bytes came before
+		return fault.At("file", "upload.infected")
 	}
 	arrived := &Arrived{File: u.Name}
 	if known {

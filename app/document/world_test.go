@@ -49,6 +49,12 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 
 func newWorld(t *testing.T, db *store.DB) *world {
 	t.Helper()
+	return guardedWorld(t, db, nil)
+}
+
+// guardedWorld is a world with a scanner; nil: without.
+func guardedWorld(t *testing.T, db *store.DB, scanner blob.Scanner) *world {
+	t.Helper()
 	w := &world{Firm: accounttest.NewFirm(t, db, time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)), folder: t.TempDir()}
 	w.Step = time.Millisecond
 	w.customers = customer.New(customer.Options{
@@ -58,7 +64,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	note.New(note.Options{DB: db, Now: w.Clock.Now, Audit: w.Firm.Audit, Customers: w.customers})
 	objects, err := blob.OpenFolder(w.folder)
 	w.Must(err)
-	w.blobs = blob.New(blob.Options{DB: db, Now: w.Clock.Now, Key: w.Key, Store: objects, Log: slog.New(slog.DiscardHandler)})
+	w.blobs = blob.New(blob.Options{DB: db, Now: w.Clock.Now, Key: w.Key, Store: objects, Log: slog.New(slog.DiscardHandler), Scanner: scanner})
 	w.Service = New(Dependencies{
 		DB: db, Now: w.Clock.Now, Decider: w.Firm.Decider, Audit: w.Firm.Audit, Customers: w.customers, Blobs: w.blobs, Types: allowed(t),
 		Log: slog.New(slog.DiscardHandler),

@@ -7,6 +7,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"kontor/app/account"
+	"kontor/app/store"
 	"kontor/policies"
 )
 
@@ -29,6 +30,23 @@ func (s *Service) Hold(ctx context.Context, tx bun.Tx, c account.Caller, id uuid
 		}
 	}
 	return s.authorise(ctx, tx, c, id, policies.Read)
+}
+
+// HoldAny is Hold for what Kontor does itself. ErrNotFound, also if the customer is being deleted.
+func (s *Service) HoldAny(ctx context.Context, tx bun.Tx, id uuid.UUID) error {
+	var held uuid.UUID
+	q := tx.NewSelect().ColumnExpr(`t.id`).TableExpr(`transactions AS t`+joined).Where(`t.id = ?`, id)
+	if s.db.IsPostgres() {
+		q.For(`KEY SHARE OF k`) // the customer is locked first, as everywhere
+	}
+	err := q.Scan(ctx, &held)
+	if store.IsNoRows(err) {
+		return ErrNotFound
+	}
+	if err != nil || !s.db.IsPostgres() {
+		return err
+	}
+	return tx.NewSelect().Table("transactions").Column("id").Where(`id = ?`, id).For(`NO KEY UPDATE`).Scan(ctx, &held)
 }
 
 // SetProgress records how far a transaction is that the caller holds. It is no change that others could overwrite, so the version

@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofrs/uuid/v5"
 
+	"kontor/app/blob"
 	"kontor/app/document"
 	"kontor/app/filetype"
 	"kontor/app/internal/web/kit"
@@ -22,6 +23,7 @@ type page struct {
 	Firm           bool
 	Preview        string // address of what can be shown here; "" for nothing
 	Image          bool   // the preview is an image
+	Waiting        bool   // there is nothing to look at yet, since it is being scanned
 	All            []document.Version
 	Comments       []document.Comment
 	MayComment     bool
@@ -62,9 +64,10 @@ func (s *Screens) render(c *fiber.Ctx, id uuid.UUID, f *kit.Form, status int) er
 	if d.Comments, err = s.documents.Comments(s.Ctx(c), tree, e); err != nil {
 		return err
 	}
-	if e.Latest != nil && e.Latest.IsDocument() && tree.Rights.Contents && filetype.IsInline(e.Latest.Type) {
+	if e.Latest != nil && e.Latest.IsDocument() && tree.Rights.Contents && e.Latest.Given() && filetype.IsInline(e.Latest.Type) {
 		d.Preview, d.Image = d.Page+"/content?version="+strconv.Itoa(e.Latest.Number), filetype.IsImage(e.Latest.Type)
 	}
+	d.Waiting = e.Latest != nil && e.Latest.Scan == blob.ScanWaiting
 	d.Previous, d.Next = neighbours(tree, e)
 	fill(f, e)
 	title := e.Name + " · " + tree.Transaction.Name

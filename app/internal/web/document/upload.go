@@ -189,15 +189,18 @@ func (s *Screens) continueUpload(c *fiber.Ctx) error {
 	setExpiry(c, u)
 	if arrived != nil {
 		c.Set(documentAt, "/documents/"+arrived.Element.ID.String())
-		if arrived.Before != nil {
+		if arrived.Before != nil || arrived.Infected {
 			return c.Status(fiber.StatusOK).SendString(s.said(c, arrived))
 		}
 	}
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
-// said says that a file was sent before.
+// said says that a file is infected, or was sent before.
 func (s *Screens) said(c *fiber.Ctx, a *document.Arrived) string {
+	if a.Infected {
+		return s.Say(c, "scan.found", "name", a.File)
+	}
 	return s.Say(c, "upload.again", "name", a.File, "day", s.Text(c).Date(*a.Before))
 }
 
@@ -262,6 +265,9 @@ func (s *Screens) uploadForm(c *fiber.Ctx) error {
 		arrived, err := s.documents.Upload(s.Ctx(c), s.Caller(c), document.Announced{Target: to, File: f.Name, Size: int64(len(f.Data))}, bytes.NewReader(f.Data))
 		if err != nil {
 			return s.refuseUpload(c, to, err)
+		}
+		if arrived.Infected {
+			return s.RedirectWith(c, "/documents/"+arrived.Element.ID.String(), kit.Toast{Text: "scan.found", Args: map[string]any{"name": f.Name}})
 		}
 		if arrived.Before != nil {
 			toast = kit.Toast{Text: "upload.again", Args: map[string]any{"name": f.Name, "day": s.Text(c).Date(*arrived.Before)}}
