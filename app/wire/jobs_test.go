@@ -17,12 +17,15 @@ import (
 	"kontor/migrations"
 )
 
-// started are the services on a database, and what runs a worker on them until the test ends.
-func started(t *testing.T, address string) (s *Services, work func()) {
+// started are the services on a database, with some settings (name, value), and what runs a worker on them until the test ends.
+func started(t *testing.T, address string, settings ...string) (s *Services, work func()) {
 	t.Helper()
 	env := map[string]string{
 		"DATA_DIR": t.TempDir(), "DATABASE_URL": address, "SECRET_KEY": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
 		"BASE_URL": "http://127.0.0.1:3000", "MAILBOX": "on",
+	}
+	for i := 0; i < len(settings); i += 2 {
+		env[settings[i]] = settings[i+1]
 	}
 	c, _, err := config.Load(nil, func(n string) string { return env[n] }, Checks())
 	require.NoError(t, err)

@@ -426,6 +426,7 @@ func (s *Services) Loop() *loop.Loop {
 			{Name: "forget refused requests of nobody", Every: time.Hour, Run: s.Audit.Prune},
 			{Name: "forget removals that can't be undone any more", Every: time.Minute, Run: s.Authorisations.Purge},
 			{Name: "delete documents that must go, and uploads that have expired", Every: time.Minute, Run: s.Blobs.Sweep},
+			{Name: "scan documents", Every: 5 * time.Second, Run: s.Blobs.Scan},
 			{Name: "delete what has been in the trash for long", Every: time.Hour, Run: s.Documents.Purge},
 			{Name: "write the names of documents for ESCROW_RECIPIENT", Every: time.Minute, Run: s.Documents.WriteManifests},
 			{Name: "forget notes that can't be put back any more", Every: time.Minute, Run: s.Notes.Purge},
