@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 
 	"filippo.io/age"
 	"github.com/gofrs/uuid/v5"
@@ -206,13 +205,4 @@ func (s *Service) escrowName() string {
 		return ""
 	}
 	return s.recipient.String()
-}
-
-// decrypted reads an age file that was encrypted to the owner's key.
-func (o owner) decrypted(sealed []byte) (io.Reader, error) {
-	r, err := age.Decrypt(bytes.NewReader(sealed), o.identity)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrGone, err)
-	}
-	return r, nil
 }

@@ -89,6 +89,7 @@ func (w *world) fill(n int) (d doomed, stays []account.Caller) {
 		VALUES (?, 'access', ?, ?, ?, 'Zwergpudelzucht', 'Zwergpudelzucht', ?, 'Anna Amt', ?, ?, 'waiting')`, newID(), newID(), d.ID, w.ben.ID, w.anna.ID, at, at)
 	w.Exec(`INSERT INTO job (id, kind, subject_id, customer_id, state, requested_at) VALUES (?, 'export', ?, ?, 'waiting', ?)`, newID(), newID(), d.ID, at)
 	w.Exec(`INSERT INTO recent_customer (account_id, customer_id, opened_at) VALUES (?, ?, ?)`, w.ben.ID, d.ID, at)
+	w.fillDocuments(d.ID, at)
 	w.Exec(`INSERT INTO note (id, customer_id, author_id, text, search, created_at) VALUES (?, ?, ?, 'Zwergpudelzucht', 'zwergpudelzucht', ?)`, newID(), d.ID, w.ben.ID, at)
 	w.Exec(`INSERT INTO saved_view (id, account_id, list, name, query, created_at) VALUES (?, ?, 'customers', 'Meine', 'administrator=me', ?)`, newID(), only.ID, at)
 	w.Exec(`INSERT INTO preference (account_id, name, value) VALUES (?, 'theme', 'dark')`, only.ID)
@@ -101,11 +102,28 @@ func (w *world) fill(n int) (d doomed, stays []account.Caller) {
 	return d, []account.Caller{both, w.ben}
 }
 
+// fillDocuments gives the customer's first transaction an element with a version and a comment, and an upload.
+func (w *world) fillDocuments(customerID uuid.UUID, at string) {
+	w.Helper()
+	var of uuid.UUID
+	w.Must(w.db.NewSelect().Table("transactions").Column("id").Where("customer_id = ?", customerID).Order("number").Limit(1).Scan(context.Background(), &of))
+	b, e := newID(), newID()
+	w.Exec(`INSERT INTO blob_key (owner_id, sealed, folder, created_at) VALUES (?, ?, ?, ?)`, customerID, []byte("sealed"), b.String(), at)
+	w.Exec(`INSERT INTO blob (id, owner_id, digest, size, type, parts, scan, created_at) VALUES (?, ?, ?, 1, 'text/plain', ?, 'off', ?)`, b, customerID, []byte("x"), []byte{}, at)
+	w.Exec(`INSERT INTO upload (id, owner_id, sender_id, name, target, size, hash, parts, created_at, expires_at) VALUES (?, ?, ?, 'Zwergpudelzucht', '', 1, ?, ?, ?, ?)`,
+		newID(), customerID, w.ben.ID, []byte{}, []byte{}, at, at)
+	w.Exec(`INSERT INTO element (id, transaction_id, customer_id, position, type, name, name_folded, latest_id, created_at) VALUES (?, ?, ?, 0, 'slot', 'Zwergpudelzucht', 'zwergpudelzucht', NULL, ?)`,
+		e, of, customerID, at)
+	w.Exec(`INSERT INTO element_version (id, element_id, customer_id, number, blob_id, file, firm, created_at) VALUES (?, ?, ?, 1, ?, 'Zwergpudelzucht', FALSE, ?)`, newID(), e, customerID, b, at)
+	w.Exec(`INSERT INTO element_comment (id, element_id, customer_id, internal, text, author_id, created_at) VALUES (?, ?, ?, FALSE, ?, ?, ?)`, newID(), e, customerID, []byte("sealed"), w.ben.ID, at)
+}
+
 // notOfCustomers are the tables that hold nothing of a customer, each for a reason.
 var notOfCustomers = []string{
 	"bun_migrations", "bun_migration_locks", "sqlite_sequence", "sqlite_stat1", "sqlite_stat4",
 	"sign_in_throttle", // keyed hashes that expire
 	"counter",
+	"blob_garbage", // hashed names of folders whose objects are being deleted
 	// SQLite's search index has trigrams; its rows are counted below.
 	"customer_search_data", "customer_search_idx", "customer_search_docsize", "customer_search_config",
 	"transaction_search_data", "transaction_search_idx", "transaction_search_docsize", "transaction_search_config",
@@ -138,7 +156,7 @@ func TestDelete(t *testing.T) {
 		d, stays := w.fill(3)
 		w.everyTable(d)
 		cu, counts, err := w.WillDelete(ctx, w.anna, d.ID)
-		want := DeletionCounts{Accesses: 4, EndUsers: 1, Transactions: 3, Notes: 1, Messages: 3, LogEntries: 1}
+		want := DeletionCounts{Accesses: 4, EndUsers: 1, Transactions: 3, Documents: 1, Notes: 1, Messages: 3, LogEntries: 1}
 		require.NoError(t, err)
 		assert.Equal(t, d.ID, cu.ID)
 		assert.Equal(t, want, counts, "will delete")

@@ -83,7 +83,7 @@ func TestInfected(t *testing.T) {
 		assert.Equal(t, []string{
 			"Eva Ende document.uploaded Payslip", "Kontor document.infected Payslip", "Eva Ende document.replaced Payslip",
 		}, w.logged())
-		page, err := w.Firm.Audit.Page(w.Ctx, audit.Filter{Transaction: w.of.ID})
+		page, err := w.Audit.Page(w.Ctx, audit.Filter{Transaction: w.of.ID})
 		w.Must(err)
 		assert.Equal(t, audit.Changes{"file": {"", "slip.txt"}, "signature": {"", "Kontor.Test"}}, page.Entries[1].Changes())
 	})
@@ -116,7 +116,7 @@ func TestInfectedLater(t *testing.T) {
 		assert.Equal(t, Progress{Asked: 3, Answered: 1, ToReview: 1}, w.progress())
 
 		g.away = false
-		w.Clock.Tick(time.Hour)
+		w.Tick(time.Hour)
 		w.Must(w.blobs.Scan(w.Ctx))
 		assert.Equal(t, Rejected, w.named("Payslip").State)
 		assert.Equal(t, Answered, w.named("Rent").State, "an earlier version is no answer")

@@ -144,7 +144,7 @@ func (p *Planned) check(groups []string, at string) (err error) {
 		return fault.At(at+".type", "element.type_unknown")
 	}
 	if p.Type != Folder {
-		p.Options, p.Elements = Options{}, nil
+		p.Extensible, p.Optional, p.Duplicable, p.Elements = false, false, false, nil
 	}
 	if p.Type != File {
 		p.Link = uuid.Nil

@@ -91,7 +91,7 @@ func (r row) element() Element {
 		Name: r.Name, Help: r.Help, Planned: r.Planned, OwnInternal: r.Internal,
 		Options: Options{Extensible: r.Extensible, Optional: r.Optional, Duplicable: r.Duplicable},
 		Answer:  r.Answer, Required: r.Required, Due: r.Due, Types: strings.Fields(r.Types), State: r.State, Reason: r.Reason,
-		Reviewer: r.Reviewer, Reviewed: r.ReviewedAt, Latest: r.version(), Versions: r.Versions, Version: r.record.Version, Trashed: r.TrashedAt,
+		Reviewer: r.Reviewer, Reviewed: r.ReviewedAt, Latest: r.version(), Versions: r.Versions, Version: r.Version, Trashed: r.TrashedAt,
 	}
 }
 
@@ -174,31 +174,31 @@ type given struct {
 }
 
 // give records what was given, and makes it the version that counts.
-func (s *Service) give(ctx context.Context, tx bun.Tx, by giver, e Element, g given) (Version, error) {
-	v := Version{Number: e.Versions + 1, BlobID: g.blobID, File: g.file, NotApplicable: g.notApplicable, Firm: by.firm, ByID: by.id, At: s.Now()}
-	var err error
-	if v.ID, err = uuid.NewV7(); err != nil {
-		return v, err
+func (s *Service) give(ctx context.Context, tx bun.Tx, by giver, e Element, g given) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
 	}
+	number := e.Versions + 1
 	values := map[string]any{
-		"id": v.ID, "element_id": e.ID, "customer_id": e.CustomerID, "number": v.Number, "blob_id": store.NullID(g.blobID), "file": g.file,
-		"not_applicable": g.notApplicable, "firm": by.firm, "created_by": store.NullID(by.id), "created_at": v.At,
+		"id": id, "element_id": e.ID, "customer_id": e.CustomerID, "number": number, "blob_id": store.NullID(g.blobID), "file": g.file,
+		"not_applicable": g.notApplicable, "firm": by.firm, "created_by": store.NullID(by.id), "created_at": s.Now(),
 	}
 	if g.text != "" {
-		if values["answer"], err = s.Blobs.Seal(ctx, tx, e.CustomerID, v.ID.String(), g.text); err != nil {
-			return v, err
+		if values["answer"], err = s.Blobs.Seal(ctx, tx, e.CustomerID, id.String(), g.text); err != nil {
+			return err
 		}
 	}
 	if _, err := tx.NewInsert().Model(&values).Table("element_version").Exec(ctx); err != nil {
-		return v, err
+		return err
 	}
 	state := e.State
 	if e.Type == Slot {
 		state = Answered
 	}
-	_, err = tx.NewUpdate().Table("element").Set(`latest_id = ?`, v.ID).Set(`versions = ?`, v.Number).Set(`state = ?`, state).
+	_, err = tx.NewUpdate().Table("element").Set(`latest_id = ?`, id).Set(`versions = ?`, number).Set(`state = ?`, state).
 		Set(`reason = ''`).Set(`reviewed_by = NULL`).Set(`reviewed_at = NULL`).Set(`version = version + 1`).Where(`id = ?`, e.ID).Exec(ctx)
-	return v, err
+	return err
 }
 
 // giver is who gives something.

@@ -206,7 +206,7 @@ func (t *taker) Take(ctx context.Context, tx bun.Tx, u blob.Upload, b blob.Blob,
 	case e.Latest != nil && e.Latest.IsDocument():
 		action, changes = audit.DocumentReplaced, audit.Changes{"file": {e.Latest.File, u.Name}}
 	}
-	if _, err := t.give(ctx, tx, giver{t.caller.ID, tree.Rights.Firm}, e, given{blobID: b.ID, file: u.Name}); err != nil {
+	if err := t.give(ctx, tx, giver{t.caller.ID, tree.Rights.Firm}, e, given{blobID: b.ID, file: u.Name}); err != nil {
 		return err
 	}
 	arrived.Element, t.arrived = e, arrived

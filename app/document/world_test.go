@@ -58,10 +58,10 @@ func guardedWorld(t *testing.T, db *store.DB, scanner blob.Scanner) *world {
 	w := &world{Firm: accounttest.NewFirm(t, db, time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)), folder: t.TempDir()}
 	w.Step = time.Millisecond
 	w.customers = customer.New(customer.Options{
-		DB: db, Now: w.Clock.Now, Decider: w.Decider, Audit: w.Firm.Audit, Courier: w.Post, Accounts: w.Accounts, Jobs: w.Jobs,
+		DB: db, Now: w.Clock.Now, Decider: w.Decider, Audit: w.Audit, Courier: w.Post, Accounts: w.Accounts, Jobs: w.Jobs,
 	})
 	access.New(access.Options{DB: db, Now: w.Clock.Now, Customers: w.customers, Accounts: w.Accounts, Courier: w.Post, Approvals: w.Approvals})
-	note.New(note.Options{DB: db, Now: w.Clock.Now, Audit: w.Firm.Audit, Customers: w.customers})
+	note.New(note.Options{DB: db, Now: w.Clock.Now, Audit: w.Audit, Customers: w.customers})
 	objects, err := blob.OpenFolder(w.folder)
 	w.Must(err)
 	w.blobs = blob.New(blob.Options{DB: db, Now: w.Clock.Now, Key: w.Key, Store: objects, Log: slog.New(slog.DiscardHandler), Scanner: scanner})

@@ -48,7 +48,9 @@ func (t Type) ContentType() string {
 }
 
 // IsInline says whether a browser may show what has this content type: a PDF or a raster image.
-func IsInline(contentType string) bool { return contentType == "application/pdf" || IsImage(contentType) }
+func IsInline(contentType string) bool {
+	return contentType == "application/pdf" || IsImage(contentType)
+}
 
 // IsImage says whether what has this content type is a raster image that a browser shows.
 func IsImage(contentType string) bool {

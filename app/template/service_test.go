@@ -119,7 +119,7 @@ func TestLife(t *testing.T) {
 		_, old, err := w.VersionAt(w.Ctx, w.tina, tpl.ID, 1)
 		w.Must(err)
 		assert.Equal(t, "A[b]", drawn(old.Elements))
-		diff, err := w.Service.Diff(w.Ctx, w.tina, tpl.ID, 1, 2)
+		diff, err := w.Diff(w.Ctx, w.tina, tpl.ID, 1, 2)
 		w.Must(err)
 		require.Len(t, diff, 1)
 		assert.Equal(t, "added d", said(diff[0]))
@@ -213,7 +213,7 @@ func TestRights(t *testing.T) {
 			"list":     func(c account.Caller) error { _, err := w.List(w.Ctx, c, Filter{}); return err },
 			"get":      func(c account.Caller) error { _, _, err := w.Get(w.Ctx, c, tpl.ID); return err },
 			"versions": func(c account.Caller) error { _, err := w.Versions(w.Ctx, c, tpl.ID); return err },
-			"diff":     func(c account.Caller) error { _, err := w.Service.Diff(w.Ctx, c, tpl.ID, 0, 0); return err },
+			"diff":     func(c account.Caller) error { _, err := w.Diff(w.Ctx, c, tpl.ID, 0, 0); return err },
 			"gallery":  func(c account.Caller) error { _, err := w.Gallery(c, lang.German); return err },
 			"export":   func(c account.Caller) error { _, _, err := w.Export(w.Ctx, c, tpl.ID); return err },
 		} {

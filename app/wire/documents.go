@@ -19,7 +19,7 @@ func (s *Services) openDocuments(c config.Config) error {
 	if err != nil {
 		return fmt.Errorf("FILES_URL: %w", err)
 	}
-	o := blob.Options{DB: s.DB, Now: s.Now, Key: s.Key, Store: objects, Log: s.Log, FileMax: c.FileMax, Quota: c.CustomerQuota}
+	o := blob.Options{DB: s.DB, Now: s.Now, Key: s.Key, Store: objects, Log: s.Log, FileMax: c.FileMax, Quota: c.CustomerQuota, Escrow: nil, Scanner: nil}
 	if c.EscrowRecipient != "" {
 		if o.Escrow, err = age.ParseX25519Recipient(c.EscrowRecipient); err != nil {
 			return fmt.Errorf("ESCROW_RECIPIENT: %w", err)

@@ -24,7 +24,7 @@ func New(tb testing.TB, f *accounttest.Firm, customers *customer.Service, transa
 	require.NoError(tb, err)
 	log := slog.New(slog.DiscardHandler)
 	return document.New(document.Dependencies{
-		DB: f.DB, Now: f.Clock.Now, Decider: f.Decider, Audit: f.Audit, Customers: customers, Transactions: transactions, Types: types, Log: log,
-		Blobs: blob.New(blob.Options{DB: f.DB, Now: f.Clock.Now, Key: f.Key, Store: objects, Log: log}),
+		DB: f.DB, Now: f.Now, Decider: f.Decider, Audit: f.Audit, Customers: customers, Transactions: transactions, Types: types, Log: log,
+		Blobs: blob.New(blob.Options{DB: f.DB, Now: f.Now, Key: f.Key, Store: objects, Log: log, Escrow: nil, FileMax: 0, Quota: 0, Scanner: nil}),
 	})
 }

@@ -39,7 +39,7 @@ var queriesOf = map[string]int{
 	"/customers/:id/history":                   16,
 	"/customers/:id/notes/:nid":                7,
 	"/customers/:id/processors":                8,
-	"/customers/:id/transactions/new":          8,
+	"/customers/:id/transactions/new":          9,
 	"/customers/:id/delete":                    13,
 	"/customers/:id/deliveries":                10,
 	"/customers/:id/log":                       12,
@@ -64,6 +64,7 @@ var queriesOf = map[string]int{
 	"/transactions/:id/edit":                   6,
 	"/transactions/:id/log":                    9,
 	"/transactions/:id/people":                 10,
+	"/transactions/:id/trash":                  6,
 }
 
 // fewQueries are enough for most pages.

@@ -30,9 +30,9 @@ func (anything) Inspect(context.Context, blob.Upload, io.ReaderAt) (string, erro
 
 func (anything) Take(context.Context, bun.Tx, blob.Upload, blob.Blob, bool) error { return nil }
 
-// TestClamAV: what the real daemon finds in an upload is kept from everybody, and what it finds nothing in is given out as clean.
+// TestDocumentsAreScanned: what the real daemon finds in an upload is kept from everybody, and what it finds nothing in is given out as clean.
 // While it is away nothing is called clean.
-func TestClamAV(t *testing.T) {
+func TestDocumentsAreScanned(t *testing.T) {
 	program := os.Getenv("KONTOR_TEST_CLAMD")
 	if program == "" {
 		t.Skip("KONTOR_TEST_CLAMD names no clamd")
