@@ -46,7 +46,6 @@ var queriesOf = map[string]int{
 	"/customers/:id/transactions":              10,
 	"/customers/imports/:id/verdicts.csv":      8,
 	"/documents/:id":                           8,
-	"/documents/:id/content":                   6,
 	"/policies":                                7,
 	"/policies/draft":                          8,
 	"/policies/versions/:version":              7,
