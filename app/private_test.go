@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -28,7 +29,10 @@ func TestFilesArePrivate(t *testing.T) {
 				return err
 			}
 			want := fs.FileMode(0o600)
-			if d.IsDir() {
+			switch {
+			case d.IsDir() && strings.Contains(path, "documents"):
+				want = 0o700
+			case d.IsDir():
 				want = folder
 			}
 			seen[d.Name()] = true

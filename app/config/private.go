@@ -27,7 +27,7 @@ func keepPrivate(dir string) (wide bool, err error) {
 		switch {
 		case isOurs(e.Name()) && e.Type().IsRegular():
 			Narrow(filepath.Join(dir, e.Name()), 0o600)
-		case e.Name() != "lost+found": // on a separate volume
+		case e.Name() != "lost+found" && e.Name() != FilesFolder: // on a separate volume; private by itself
 			alone = false
 		}
 	}

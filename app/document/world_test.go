@@ -66,10 +66,10 @@ func guardedWorld(t *testing.T, db *store.DB, scanner blob.Scanner) *world {
 	w.Must(err)
 	w.blobs = blob.New(blob.Options{DB: db, Now: w.Clock.Now, Key: w.Key, Store: objects, Log: slog.New(slog.DiscardHandler), Scanner: scanner})
 	w.Service = New(Dependencies{
-		DB: db, Now: w.Clock.Now, Decider: w.Firm.Decider, Audit: w.Firm.Audit, Customers: w.customers, Blobs: w.blobs, Types: allowed(t),
+		DB: db, Now: w.Clock.Now, Decider: w.Decider, Audit: w.Audit, Customers: w.customers, Blobs: w.blobs, Types: allowed(t),
 		Log: slog.New(slog.DiscardHandler),
 		Transactions: transaction.New(transaction.Options{
-			DB: db, Now: w.Clock.Now, Decider: w.Firm.Decider, Audit: w.Firm.Audit, Customers: w.customers,
+			DB: db, Now: w.Clock.Now, Decider: w.Decider, Audit: w.Audit, Customers: w.customers,
 		}),
 	})
 	w.anna, w.ben, w.clara = w.Specialist("Anna Amt"), w.Specialist("Ben Büro"), w.Specialist("Clara Cron")
@@ -188,7 +188,7 @@ func (w *world) progress() Progress {
 // logged are the actions in the log of the transaction, the oldest first.
 func (w *world) logged() (actions []string) {
 	w.Helper()
-	page, err := w.Firm.Audit.Page(w.Ctx, audit.Filter{Transaction: w.of.ID})
+	page, err := w.Audit.Page(w.Ctx, audit.Filter{Transaction: w.of.ID})
 	w.Must(err)
 	for _, e := range page.Entries {
 		actions = append([]string{e.Actor + " " + string(e.Action) + " " + e.Subject}, actions...)

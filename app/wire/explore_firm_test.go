@@ -75,7 +75,7 @@ func newFirm(t *testing.T) *firm {
 		Config: config.Config{
 			BaseURL: "https://kontor.example", FirmName: "Firm", MailFrom: "Firm <no-reply@firm.example>", Locale: "en", Zone: time.UTC,
 			SecretKey: []byte(strings.Repeat("k", 32)), IdleTimeout: time.Hour, SessionLife: time.Hour, ApprovalDelay: delay,
-			Reminder: 7 * 24 * time.Hour,
+			Reminder: 7 * 24 * time.Hour, FilesURL: "file://" + t.TempDir(),
 		},
 		Log: slog.New(slog.DiscardHandler), DB: db, Now: func() time.Time { return f.now },
 	}
