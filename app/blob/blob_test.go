@@ -377,6 +377,28 @@ func TestDestroyed(t *testing.T) {
 	})
 }
 
+// TestDestroyedMeanwhile: uploads of an owner whose key was destroyed don't keep a sweep from the others, however many there are.
+func TestDestroyedMeanwhile(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		gone, other := id(), id()
+		for range sweptAtOnce {
+			_, err := w.begin(gone, 10)
+			require.NoError(t, err)
+		}
+		w.at = w.at.Add(time.Second)
+		left, err := w.begin(other, 10)
+		require.NoError(t, err)
+		require.NoError(t, w.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error { return w.Destroy(ctx, tx, gone) }))
+		w.at = w.at.Add(UploadLife)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		require.NoError(t, w.Sweep(ctx))
+		n, err := w.db.NewSelect().Table("upload").Where(`id = ?`, left.ID).Count(t.Context())
+		require.NoError(t, err)
+		assert.Zero(t, n)
+	})
+}
+
 // TestPower: whichever operation of the store fails, before or after its effect, the upload can be finished, its bytes are whole,
 // and nothing else is left in the store after the sweep.
 func TestPower(t *testing.T) {

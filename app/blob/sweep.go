@@ -94,7 +94,8 @@ func (s *Service) collect(ctx context.Context) error {
 func (s *Service) expire(ctx context.Context) error {
 	for {
 		var list []uploadRow
-		err := s.db.NewSelect().Model(&list).Where(`expires_at <= ?`, s.now()).Order("expires_at").Limit(sweptAtOnce).Scan(ctx)
+		err := s.db.NewSelect().Model(&list).Where(`expires_at <= ?`, s.now()).Where(`owner_id IN (?)`, living(s.db)).
+			Order("expires_at").Limit(sweptAtOnce).Scan(ctx)
 		if err != nil {
 			return err
 		}
@@ -109,12 +110,17 @@ func (s *Service) expire(ctx context.Context) error {
 	}
 }
 
+// living selects the owners whose key was not destroyed. All that the others have is being deleted, with their folders.
+func living(db bun.IDB) *bun.SelectQuery {
+	return db.NewSelect().Table("blob_key").Column("owner_id").Where(`sealed <> ?`, []byte{})
+}
+
 // end removes the row of an upload that has expired. Of one that is complete, it deletes objects that did not become part of the
 // blob: parts that came twice with different bytes.
 func (s *Service) end(ctx context.Context, r uploadRow) error {
 	o, err := s.owner(ctx, s.db, r.OwnerID)
 	if errors.Is(err, ErrGone) {
-		return nil // its owner is being deleted, with all of its folders
+		return nil // destroyed since the row was read
 	}
 	if err != nil {
 		return err

@@ -184,7 +184,7 @@ func (s *Service) Answer(ctx context.Context, c account.Caller, id uuid.UUID, g 
 				return err
 			}
 		}
-		if err := s.give(ctx, tx, giver{c.ID, tree.Rights.Firm}, e, answer); err != nil {
+		if _, err := s.give(ctx, tx, giver{c.ID, tree.Rights.Firm}, e, answer); err != nil {
 			return err
 		}
 		action := audit.SlotAnswered

@@ -111,7 +111,7 @@ func (s *Service) RestoreVersion(ctx context.Context, c account.Caller, id uuid.
 			if v.Scan == blob.ScanInfected {
 				return blob.ErrInfected
 			}
-			if err := s.give(ctx, tx, giver{c.ID, tree.Rights.Firm}, e, given{blobID: v.BlobID, file: v.File}); err != nil {
+			if _, err := s.give(ctx, tx, giver{c.ID, tree.Rights.Firm}, e, given{blobID: v.BlobID, file: v.File}); err != nil {
 				return err
 			}
 			return s.changed(ctx, tx, c, e.record(audit.VersionRestored, audit.Changes{"file": {e.Latest.File, v.File}}))

@@ -21,9 +21,20 @@ func (s *Service) unwritten(ctx context.Context, tx bun.Tx, transactionID uuid.U
 	return err
 }
 
-// writeLater writes manifests after a commit. WriteManifests repeats what failed.
-func (s *Service) writeLater(ctx context.Context) {
-	if err := s.WriteManifests(context.WithoutCancel(ctx)); err != nil {
+// writeLater writes the manifest of a version after a commit. WriteManifests repeats what failed.
+func (s *Service) writeLater(ctx context.Context, versionID uuid.UUID) {
+	if !s.Blobs.Escrowed() {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	var list []unwrittenRow
+	err := s.unwrittenRows().Where(`v.id = ?`, versionID).Scan(ctx, &list)
+	for _, r := range list {
+		if err == nil {
+			err = s.writeManifest(ctx, r)
+		}
+	}
+	if err != nil {
 		s.Log.Warn("names of documents are not in the store yet for ESCROW_RECIPIENT; it is tried again", "error", err)
 	}
 }
@@ -36,11 +47,7 @@ func (s *Service) WriteManifests(ctx context.Context) error {
 	}
 	for {
 		var list []unwrittenRow
-		err := s.DB.NewSelect().TableExpr(`element_version AS v`).Join(`JOIN element AS e ON e.id = v.element_id`).
-			Join(`JOIN transactions AS t ON t.id = e.transaction_id`).Join(`JOIN customer AS k ON k.id = e.customer_id AND NOT k.deleting`).
-			ColumnExpr(`v.id, v.blob_id, v.number, v.file, v.element_id, t.number AS transaction_number, t.name AS transaction_name`).
-			Where(`v.blob_id IS NOT NULL`).Where(`NOT v.written`).OrderExpr(`v.id`).Limit(manifestsAtOnce).Scan(ctx, &list)
-		if err != nil {
+		if err := s.unwrittenRows().OrderExpr(`v.id`).Limit(manifestsAtOnce).Scan(ctx, &list); err != nil {
 			return err
 		}
 		for _, r := range list {
@@ -52,6 +59,14 @@ func (s *Service) WriteManifests(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// unwrittenRows selects the versions whose manifests are not written.
+func (s *Service) unwrittenRows() *bun.SelectQuery {
+	return s.DB.NewSelect().TableExpr(`element_version AS v`).Join(`JOIN element AS e ON e.id = v.element_id`).
+		Join(`JOIN transactions AS t ON t.id = e.transaction_id`).Join(`JOIN customer AS k ON k.id = e.customer_id AND NOT k.deleting`).
+		ColumnExpr(`v.id, v.blob_id, v.number, v.file, v.element_id, t.number AS transaction_number, t.name AS transaction_name`).
+		Where(`v.blob_id IS NOT NULL`).Where(`NOT v.written`)
 }
 
 // unwrittenRow is a version whose manifest is not written.

@@ -174,10 +174,9 @@ type given struct {
 }
 
 // give records what was given, and makes it the version that counts.
-func (s *Service) give(ctx context.Context, tx bun.Tx, by giver, e Element, g given) error {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return err
+func (s *Service) give(ctx context.Context, tx bun.Tx, by giver, e Element, g given) (id uuid.UUID, err error) {
+	if id, err = uuid.NewV7(); err != nil {
+		return id, err
 	}
 	number := e.Versions + 1
 	values := map[string]any{
@@ -186,11 +185,11 @@ func (s *Service) give(ctx context.Context, tx bun.Tx, by giver, e Element, g gi
 	}
 	if g.text != "" {
 		if values["answer"], err = s.Blobs.Seal(ctx, tx, e.CustomerID, id.String(), g.text); err != nil {
-			return err
+			return id, err
 		}
 	}
 	if _, err := tx.NewInsert().Model(&values).Table("element_version").Exec(ctx); err != nil {
-		return err
+		return id, err
 	}
 	state := e.State
 	if e.Type == Slot {
@@ -198,7 +197,7 @@ func (s *Service) give(ctx context.Context, tx bun.Tx, by giver, e Element, g gi
 	}
 	_, err = tx.NewUpdate().Table("element").Set(`latest_id = ?`, id).Set(`versions = ?`, number).Set(`state = ?`, state).
 		Set(`reason = ''`).Set(`reviewed_by = NULL`).Set(`reviewed_at = NULL`).Set(`version = version + 1`).Where(`id = ?`, e.ID).Exec(ctx)
-	return err
+	return id, err
 }
 
 // giver is who gives something.

@@ -206,11 +206,12 @@ func (t *taker) Take(ctx context.Context, tx bun.Tx, u blob.Upload, b blob.Blob,
 	case e.Latest != nil && e.Latest.IsDocument():
 		action, changes = audit.DocumentReplaced, audit.Changes{"file": {e.Latest.File, u.Name}}
 	}
-	if err := t.give(ctx, tx, giver{t.caller.ID, tree.Rights.Firm}, e, given{blobID: b.ID, file: u.Name}); err != nil {
+	version, err := t.give(ctx, tx, giver{t.caller.ID, tree.Rights.Firm}, e, given{blobID: b.ID, file: u.Name})
+	if err != nil {
 		return err
 	}
 	arrived.Element, t.arrived = e, arrived
-	store.AfterCommit(ctx, func() { t.writeLater(ctx) })
+	store.AfterCommit(ctx, func() { t.writeLater(ctx, version) })
 	return t.changed(ctx, tx, t.caller, e.record(action, changes))
 }
 
