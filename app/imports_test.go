@@ -67,7 +67,7 @@ var may = map[string]string{
 	"app/attention":             "app/listing app/handover app/access app/account app/approval app/courier app/customer app/fault app/preference app/store app/transaction policies",
 	"app/policy":                "app/entry app/account app/approval app/assignment app/audit app/fault app/store app/transaction policies",
 	"worker/loop":               "app/courier app/fault app/job app/store",
-	"app/demo":                  "app/account app/approval app/assignment app/audit app/bulk app/courier app/customer app/customerimport app/firm app/handover app/job app/policy app/savedview app/store app/transaction policies",
+	"app/demo":                  "app/account app/approval app/assignment app/audit app/bulk app/courier app/customer app/customerimport app/firm app/handover app/job app/policy app/savedview app/store app/transaction policies app/document app/template",
 	"app/heartbeat":             "app/secret app/store",
 	"app/metrics":               "app/approval app/courier app/heartbeat app/job app/store",
 	"app/bench":                 "app/account app/config app/demo app/listing app/secret app/store app/wire migrations policies",

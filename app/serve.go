@@ -153,7 +153,7 @@ func (a *App) firstUser(ctx context.Context, c config.Config, out io.Writer) err
 func (a *App) demo() demo.Services {
 	s := a.services
 	return demo.Services{
-		DB: s.DB, Now: s.Now, Zone: s.Config.Zone, Accounts: s.Accounts, Customers: s.Customers, Transactions: s.Transactions, Views: s.Views,
+		DB: s.DB, Now: s.Now, Zone: s.Config.Zone, Accounts: s.Accounts, Customers: s.Customers, Transactions: s.Transactions, Documents: s.Documents, Templates: s.Templates, Views: s.Views,
 		Imports: s.Imports, Bulk: s.Bulk, Handovers: s.Handovers, Policies: s.Policies, Jobs: s.Jobs,
 	}
 }

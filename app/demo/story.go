@@ -15,11 +15,13 @@ import (
 	"kontor/app/bulk"
 	"kontor/app/customer"
 	"kontor/app/customerimport"
+	"kontor/app/document"
 	"kontor/app/handover"
 	"kontor/app/job"
 	"kontor/app/policy"
 	"kontor/app/savedview"
 	"kontor/app/store"
+	"kontor/app/template"
 	"kontor/app/transaction"
 	"kontor/policies"
 )
@@ -32,6 +34,8 @@ type Services struct {
 	Accounts     *account.Service
 	Customers    *customer.Service
 	Transactions *transaction.Service
+	Documents    *document.Service
+	Templates    *template.Service
 	Views        *savedview.Service
 	Imports      *customerimport.Service
 	Bulk         *bulk.Service
@@ -56,7 +60,7 @@ func Tell(ctx context.Context, s Services) error {
 		do   func(context.Context, people) error
 	}{
 		{"views", s.nameViews}, {"deputy", s.nameDeputy}, {"deletion", s.delete}, {"import", s.importFile}, {"bulk act", s.actInBulk},
-		{"role", s.askForRole}, {"draft", s.draftPolicy},
+		{"exchange", s.exchange}, {"role", s.askForRole}, {"draft", s.draftPolicy},
 	} {
 		if err := act.do(ctx, who); err != nil {
 			return fmt.Errorf("demo %s: %w", act.what, err)

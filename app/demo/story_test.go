@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/uuid/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -17,6 +18,7 @@ import (
 	"kontor/app/customer"
 	"kontor/app/customerimport"
 	"kontor/app/demo"
+	"kontor/app/document"
 	"kontor/app/handover"
 	"kontor/app/savedview"
 	"kontor/app/store/storetest"
@@ -47,7 +49,7 @@ func tells(t *testing.T, env map[string]string) {
 	_, _, err = s.Accounts.CreateFirst(ctx, "admin@kontor.local", "Administrator", "a long enough one 47")
 	require.NoError(t, err)
 	d := demo.Services{
-		DB: s.DB, Now: s.Now, Zone: c.Zone, Accounts: s.Accounts, Customers: s.Customers, Transactions: s.Transactions, Views: s.Views,
+		DB: s.DB, Now: s.Now, Zone: c.Zone, Accounts: s.Accounts, Customers: s.Customers, Transactions: s.Transactions, Documents: s.Documents, Templates: s.Templates, Views: s.Views,
 		Imports: s.Imports, Bulk: s.Bulk, Handovers: s.Handovers, Policies: s.Policies, Jobs: s.Jobs,
 	}
 	there, err := d.There(ctx)
@@ -67,6 +69,30 @@ func tells(t *testing.T, env map[string]string) {
 		return caller
 	}
 	me := of("admin@kontor.local")
+
+	kinds, err := s.Transactions.Kinds(ctx)
+	require.NoError(t, err)
+	var keys []string
+	for _, k := range kinds {
+		keys = append(keys, k.Key)
+	}
+	offers, err := s.Templates.Offered(ctx, me, keys)
+	require.NoError(t, err)
+	require.Len(t, offers, 3, "templates from the gallery")
+	var asked []uuid.UUID
+	require.NoError(t, s.DB.NewSelect().Table("transactions").Column("id").Where("asked > 0").Order("number").Scan(ctx, &asked))
+	require.Len(t, asked, 2, "transactions with content")
+	tree, err := s.Documents.Tree(ctx, me, asked[0])
+	require.NoError(t, err)
+	states := map[document.State]int{}
+	for _, e := range tree.Elements {
+		states[e.State]++
+		if e.Latest != nil && e.Latest.IsDocument() {
+			assert.Equal(t, "application/pdf", e.Latest.Type, e.Name)
+		}
+	}
+	assert.Equal(t, [3]int{1, 1, 3}, [3]int{states[document.Accepted], states[document.Rejected], states[document.Answered]}, "accepted, rejected, waiting")
+	assert.Equal(t, 3, tree.Progress.ToReview)
 
 	colleagues, err := s.Accounts.Specialists(ctx, me, account.SpecialistFilter{Inactive: true})
 	require.NoError(t, err)
