@@ -107,7 +107,7 @@ func (k *related) grants(e Explanation, p *subject) (list []Grant, err error) {
 			if a.Allowed {
 				first.Level = Sees
 			}
-		case a.Allowed && first.Level == Sees:
+		case a.Action == policies.Process && a.Allowed && first.Level == Sees:
 			first.Level = Works
 		}
 	}
@@ -201,15 +201,23 @@ func (s *Service) personIn(ctx context.Context, c account.Caller, k *related, id
 	return nil, ErrUnknownPerson
 }
 
+// ofTransaction are the rights that are explained of one transaction, in the order in which they are told.
+var ofTransaction = []policies.Permission{
+	{Object: policies.ObjectTransaction, Action: policies.Read}, {Object: policies.ObjectTransaction, Action: policies.Process},
+	{Object: policies.ObjectTransaction, Action: policies.Upload}, {Object: policies.ObjectTransaction, Action: policies.Answer},
+	{Object: policies.ObjectTransaction, Action: policies.Review}, {Object: policies.ObjectTransaction, Action: policies.Comment},
+	{Object: policies.ObjectDocument, Action: policies.Read}, {Object: policies.ObjectInternal, Action: policies.Read},
+}
+
 // answers returns the policy's decisions about the transaction, or about the customer.
 func (s *Service) answers(cu customer.Customer, t *transaction.Transaction, p *subject) (list []Answer, err error) {
 	if t != nil {
-		for _, a := range []policies.Action{policies.Read, policies.Process} {
-			v, err := s.explain(p, p.to(t.ID), policies.ObjectTransaction, t.Kind, a)
+		for _, w := range ofTransaction {
+			v, err := s.explain(p, p.to(t.ID), w.Object, t.Kind, w.Action)
 			if err != nil {
 				return nil, err
 			}
-			list = append(list, Answer{Object: policies.ObjectTransaction, Action: a, Verdict: v})
+			list = append(list, Answer{Object: w.Object, Action: w.Action, Verdict: v})
 		}
 		return list, nil
 	}

@@ -184,7 +184,7 @@ func TestWhyPage(t *testing.T) {
 	part := anna.get(at+ben.String()+"&transaction="+contract.String(), "HX-Request", "true")
 	doc := part.doc(t)
 	assert.True(t, strings.HasPrefix(strings.TrimSpace(doc.Find("html body > .answer:first-child").Text()), "Ben@kanzlei.example may see and process V-10001"), "what opens below a row: %s", part.body)
-	assert.Equal(t, 2, doc.Find("details:not([open]) .why li").Length(), "what opens below a row: %s", part.body)
+	assert.Equal(t, 8, doc.Find("details:not([open]) .why li").Length(), "what opens below a row: %s", part.body)
 	assert.Zero(t, doc.Find("section, [role], [aria-label], [id]").Length(), "what opens below a row: %s", part.body)
 	assert.Zero(t, doc.Find(".crumbs, .tabs, .actions").Length(), "what opens below a row: %s", part.body)
 	anna.get(at+w.admin.ID.String()).want(t, http.StatusOK, "Anna Berg may see and process all business transactions of this customer as an administrator of the customer", "may process all business transactions of this customer: Anna Berg is an administrator of the customer")
