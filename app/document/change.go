@@ -93,7 +93,7 @@ func (t Tree) MayStructure(parent uuid.UUID) bool {
 }
 
 // MayRemove says whether the caller may move an element to the trash. What came with a template goes only if its folder is
-// optional. End users remove documents of their own that nobody has accepted.
+// optional. End users remove documents of their own.
 func (t Tree) MayRemove(c account.Caller, e Element) bool {
 	switch {
 	case t.Rights.Closed:
@@ -255,7 +255,7 @@ func (s *Service) edit(ctx context.Context, tx bun.Tx, c account.Caller, e *Elem
 	if len(changes) == 0 {
 		return nil
 	}
-	r := record{ID: e.ID, TransactionID: e.TransactionID, ParentID: store.NullID(e.ParentID), Name: f.Name, NameFolded: FoldName(f.Name)}
+	r := record{ID: e.ID, TransactionID: e.TransactionID, ParentID: store.NullID(e.ParentID), Name: f.Name, NameFolded: store.FoldName(f.Name)}
 	if err := nameFree(ctx, tx, r); err != nil {
 		return err
 	}
@@ -301,7 +301,7 @@ func (s *Service) Move(ctx context.Context, c account.Caller, id, parent uuid.UU
 			if err := tree.checkMove(e, parent); err != nil {
 				return err
 			}
-			r := record{ID: e.ID, TransactionID: e.TransactionID, ParentID: store.NullID(parent), Name: e.Name, NameFolded: FoldName(e.Name)}
+			r := record{ID: e.ID, TransactionID: e.TransactionID, ParentID: store.NullID(parent), Name: e.Name, NameFolded: store.FoldName(e.Name)}
 			if err := nameFree(ctx, tx, r); err != nil {
 				return err
 			}
@@ -454,7 +454,7 @@ func (s *Service) Restore(ctx context.Context, c account.Caller, id uuid.UUID) (
 			return err
 		}
 		if err := updateElement(ctx, tx, e.ID, map[string]any{
-			"parent_id": store.NullID(e.ParentID), "name": e.Name, "name_folded": FoldName(e.Name), "position": tree.behind(e.ParentID),
+			"parent_id": store.NullID(e.ParentID), "name": e.Name, "name_folded": store.FoldName(e.Name), "position": tree.behind(e.ParentID),
 		}); err != nil {
 			return err
 		}
@@ -478,7 +478,7 @@ func orNotFound(err error) error {
 func freeName(ctx context.Context, tx bun.Tx, transactionID, parent uuid.UUID, name string) (string, error) {
 	for n := 1; ; n++ {
 		r := record{TransactionID: transactionID, ParentID: store.NullID(parent), Name: numbered(name, n)}
-		r.NameFolded = FoldName(r.Name)
+		r.NameFolded = store.FoldName(r.Name)
 		err := nameFree(ctx, tx, r)
 		if !errors.Is(err, ErrNameTaken) {
 			return r.Name, err

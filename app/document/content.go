@@ -123,7 +123,7 @@ func (s *Service) RestoreVersion(ctx context.Context, c account.Caller, id uuid.
 
 // Viewed writes into the log that the customer has seen a transaction for the first time. It does nothing for the firm.
 func (s *Service) Viewed(ctx context.Context, c account.Caller, tree Tree) error {
-	if tree.Rights.Firm {
+	if tree.Rights.Firm || tree.Transaction.Viewed {
 		return nil
 	}
 	return s.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {

@@ -137,7 +137,7 @@ var (
 	ErrNotFound = fault.New(fault.NotFound, "element.not_found")
 	// ErrClosed says that the transaction is closed, so nothing in it can be changed.
 	ErrClosed = fault.New(fault.Conflict, "element.closed")
-	// ErrFixed says that the template does not allow it.
+	// ErrFixed says that it is not possible with this element: its template does not allow it, it is somebody else's, or it would be in itself.
 	ErrFixed = fault.New(fault.Conflict, "element.fixed")
 	// ErrAccepted says that what was accepted can't be changed by the one who gave it.
 	ErrAccepted = fault.New(fault.Conflict, "element.accepted")

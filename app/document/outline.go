@@ -5,7 +5,6 @@ package document
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/gofrs/uuid/v5"
@@ -118,7 +117,7 @@ func checkPlanned(list []Planned, groups []string, path string, depth int) error
 		if err := p.check(groups, at); err != nil {
 			return err
 		}
-		folded := FoldName(p.Name)
+		folded := store.FoldName(p.Name)
 		if names[folded] {
 			return fault.At(at+".name", "element.name_taken").With("name", p.Name)
 		}
@@ -182,12 +181,4 @@ func CheckName(typed, field string) (string, error) {
 		return name, fault.At(field, "too_long").With("max", MaxName)
 	}
 	return name, nil
-}
-
-// FoldName folds a name: elements of one folder whose names have the same folded form have the same name.
-func FoldName(name string) string {
-	if folded := store.SortKey(name); folded != "" {
-		return folded
-	}
-	return strings.ToLower(name)
 }

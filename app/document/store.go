@@ -137,7 +137,7 @@ func (s *Service) insertElement(ctx context.Context, tx bun.Tx, r record) (uuid.
 	if r.ID, err = uuid.NewV7(); err != nil {
 		return r.ID, err
 	}
-	r.NameFolded, r.Version, r.CreatedAt = FoldName(r.Name), 1, s.Now()
+	r.NameFolded, r.Version, r.CreatedAt = store.FoldName(r.Name), 1, s.Now()
 	if r.Type == Slot {
 		r.State = Open
 	}

@@ -33,14 +33,14 @@ type Announced struct {
 	Size int64  // bytes
 }
 
-// target is a Target as an upload keeps it, with who sends the file.
+// target is a Target as an upload keeps it. The transaction is always named.
 type target struct {
 	TransactionID uuid.UUID `json:"transaction"`
 	ElementID     uuid.UUID `json:"element,omitzero"`
 }
 
 // Announce begins an upload. Errors: ErrNotFound, transaction.ErrNotFound, policies.ErrForbidden, ErrClosed, ErrFixed, ErrAccepted,
-// those of blob.Begin, and Invalid at file ("file_type.refused") for a name that can't be that of a file which is accepted.
+// and those of blob.Begin.
 func (s *Service) Announce(ctx context.Context, c account.Caller, a Announced) (u blob.Upload, err error) {
 	name := filetype.CleanName(a.File)
 	err = s.DB.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {

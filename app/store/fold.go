@@ -45,6 +45,15 @@ var letters = map[rune]string{
 	'Đ': "d", 'đ': "d", 'ı': "i", 'Þ': "th", 'þ': "th", 'ð': "d", 'Ð': "d",
 }
 
+// FoldName folds the name of a thing. Names of one place with the same folded form count as the same: case, accents and punctuation
+// don't matter, unless a name has nothing else.
+func FoldName(name string) string {
+	if folded := SortKey(name); folded != "" {
+		return folded
+	}
+	return strings.ToLower(name)
+}
+
 // Fold folds text for searching: it does what SortKey does, and writes ae, oe, ue, which stand for ä, ö, ü on keyboards
 // without these keys, as a, o, u. So Müller, Mueller and Muller find one another. It finds a little too much (Bauer is
 // "baur" on both sides), never too little.

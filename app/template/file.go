@@ -20,6 +20,7 @@ import (
 	"kontor/app/document"
 	"kontor/app/fault"
 	"kontor/app/filetype"
+	"kontor/app/store"
 	"kontor/policies"
 )
 
@@ -344,7 +345,7 @@ func (s *Service) wouldAdd(ctx context.Context, c Contents) (problems []Problem,
 		return nil, err
 	}
 	taken, err := takenNames(ctx, s.DB)
-	if taken[foldName(c.Settings.Name)] {
+	if taken[store.FoldName(c.Settings.Name)] {
 		problems = append(problems, Problem{Message: fault.At("name", "template.name_taken")})
 	}
 	return problems, err

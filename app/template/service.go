@@ -201,7 +201,7 @@ func freed(ctx context.Context, tx bun.Tx, settings Settings) (Settings, error) 
 	if err != nil {
 		return settings, err
 	}
-	settings.Name = freeName(settings.Name, func(name string) bool { return taken[foldName(name)] })
+	settings.Name = freeName(settings.Name, func(name string) bool { return taken[store.FoldName(name)] })
 	if err := checkKind(ctx, tx, settings.Kind); fault.CodeOf(err) == fault.Invalid {
 		settings.Kind = transaction.OtherKind
 	} else if err != nil {
@@ -216,7 +216,7 @@ func (s *Service) make(ctx context.Context, tx bun.Tx, settings Settings, a addi
 	}
 	r := record{Submission: sql.NullString{String: a.submission, Valid: a.submission != ""}}
 	r.set(settings)
-	r.NameFolded, r.Search = foldName(settings.Name), searchText(settings)
+	r.NameFolded, r.Search = store.FoldName(settings.Name), searchText(settings)
 	r.Revision, r.Changed, r.CreatedAt, r.ChangedAt = 1, true, s.Now(), s.Now()
 	var err error
 	if r.Draft, err = stored(grow(a.outline, 1)); err != nil {
@@ -294,7 +294,7 @@ func (s *Service) Save(ctx context.Context, c account.Caller, id uuid.UUID, type
 			}
 		}
 		r.set(settings)
-		r.NameFolded, r.Search = foldName(settings.Name), searchText(settings)
+		r.NameFolded, r.Search = store.FoldName(settings.Name), searchText(settings)
 		return &audit.Record{Action: audit.TemplateChanged, Detail: settingChanges(was, settings)}, nil
 	})
 }

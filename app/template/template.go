@@ -150,7 +150,4 @@ func checkText(field, text string, longest int) *fault.Error {
 	return nil
 }
 
-// foldName folds a name: of two active templates whose names have the same folded form, there may be only one.
-func foldName(name string) string { return document.FoldName(name) }
-
 func searchText(s Settings) string { return store.SearchText(s.Name + "\n" + s.Description) }

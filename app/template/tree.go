@@ -8,6 +8,7 @@ import (
 	"kontor/app/document"
 	"kontor/app/fault"
 	"kontor/app/filetype"
+	"kontor/app/store"
 )
 
 // Tree is the structure of a template: an outline whose elements have keys. Keys are never given twice within a template,
@@ -249,7 +250,7 @@ func (a Copy) do(t *Tree) (int, error) {
 	}
 	copied := t.keyed(plan((*p.siblings)[p.at : p.at+1]))[0]
 	copied.Name = freeName(copied.Name, func(name string) bool {
-		return slices.ContainsFunc(*p.siblings, func(e Element) bool { return document.FoldName(e.Name) == document.FoldName(name) })
+		return slices.ContainsFunc(*p.siblings, func(e Element) bool { return store.FoldName(e.Name) == store.FoldName(name) })
 	})
 	*p.siblings = slices.Insert(*p.siblings, p.at+1, copied)
 	return copied.Key, nil

@@ -104,7 +104,7 @@ func (s *Service) create(ctx context.Context, tx bun.Tx, c account.Caller, custo
 	}
 	now := s.now()
 	rec := record{
-		CustomerID: customerID, Name: r.Name, NameFolded: foldName(r.Name), Kind: r.Kind, Status: Open, Due: r.Due,
+		CustomerID: customerID, Name: r.Name, NameFolded: store.FoldName(r.Name), Kind: r.Kind, Status: Open, Due: r.Due,
 		ResponsibleID: store.NullID(r.Responsible.ID), Submission: submission, Version: 1, CreatedAt: now, CreatedBy: store.NullID(c.ID), UpdatedAt: now,
 	}
 	if rec.ID, err = uuid.NewV7(); err != nil {
@@ -341,15 +341,6 @@ func (s *Service) People(ctx context.Context, c account.Caller, customerID uuid.
 	return s.people(ctx, customerID, c.ID)
 }
 
-// foldName folds a name. Names of a customer's transactions with the same folded form count as the same: case, accents
-// and punctuation don't matter.
-func foldName(name string) string {
-	if folded := store.SortKey(name); folded != "" {
-		return folded
-	}
-	return strings.ToLower(name)
-}
-
 // Derived holds the columns of a transaction's row that are computed from the others, for code that writes rows in
 // bulk.
 type Derived struct {
@@ -360,7 +351,7 @@ type Derived struct {
 // Derive computes these columns. customerName is the customer's Name.
 func Derive(number int64, name, kind, customerName string) Derived {
 	search := searchText(number, name, kind, customerName)
-	return Derived{NameFolded: foldName(name), Search: search, Trigrams: store.TrigramText(search)}
+	return Derived{NameFolded: store.FoldName(name), Search: search, Trigrams: store.TrigramText(search)}
 }
 
 // searchText is the text in which a transaction is searched. It also contains the kind behind a character that no

@@ -65,10 +65,6 @@ func (s *Service) SetExtensible(ctx context.Context, tx bun.Tx, id uuid.UUID, ma
 
 // Viewed records that an end user has opened the transaction. first says that nobody of the customer had opened it before.
 func (s *Service) Viewed(ctx context.Context, tx bun.Tx, id uuid.UUID) (first bool, err error) {
-	res, err := tx.NewUpdate().Table("transactions").Set(`viewed_at = ?`, s.now()).Where(`id = ?`, id).Where(`viewed_at IS NULL`).Exec(ctx)
-	if err != nil {
-		return false, err
-	}
-	n, err := res.RowsAffected()
+	n, err := store.Affected(tx.NewUpdate().Table("transactions").Set(`viewed_at = ?`, s.now()).Where(`id = ?`, id).Where(`viewed_at IS NULL`).Exec(ctx))
 	return n > 0, err
 }

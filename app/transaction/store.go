@@ -64,13 +64,14 @@ type row struct {
 	Answered       int               `bun:"answered"`
 	ToReview       int               `bun:"to_review"`
 	Extensible     bool              `bun:"extensible"`
+	Viewed         bool              `bun:"viewed"`
 	Relation       policies.Relation `bun:"relation"`
 }
 
 // columns are the columns of row without the relation, from the tables t (transactions), k (customer) and p (account of
 // the responsible person).
 const columns = `t.id, t.number, t.customer_id, t.name, t.kind, t.status, t.due, t.responsible_id, COALESCE(p.name, '') AS responsible,
-	t.version, t.created_at, t.updated_at, t.asked, t.answered, t.to_review, t.extensible, k.number AS customer_number, k.type AS customer_type,
+	t.version, t.created_at, t.updated_at, t.asked, t.answered, t.to_review, t.extensible, t.viewed_at IS NOT NULL AS viewed, k.number AS customer_number, k.type AS customer_type,
 	CASE WHEN k.type = 'company' THEN k.company_name WHEN k.first_name = '' THEN k.last_name
 		ELSE k.last_name || ', ' || k.first_name END AS customer_name`
 
@@ -81,7 +82,7 @@ func (r row) transaction() Transaction {
 	return Transaction{
 		ID: r.ID, Number: r.Number, CustomerID: r.CustomerID, Name: r.Name, Kind: r.Kind, Status: r.Status, Due: r.Due,
 		ResponsibleID: r.ResponsibleID.UUID, Responsible: r.Responsible, Version: r.Version, CreatedAt: r.CreatedAt,
-		UpdatedAt: r.UpdatedAt, Relation: r.Relation, Extensible: r.Extensible,
+		UpdatedAt: r.UpdatedAt, Relation: r.Relation, Extensible: r.Extensible, Viewed: r.Viewed,
 		Progress: Progress{Asked: r.Asked, Answered: r.Answered, ToReview: r.ToReview},
 		Customer: Owner{Number: r.CustomerNumber, Type: r.CustomerType, Name: r.CustomerName},
 	}

@@ -134,7 +134,7 @@ func (s *Service) update(ctx context.Context, tx bun.IDB, t Transaction, r recor
 	}
 	search := searchText(t.Number, r.Name, r.Kind, name)
 	done, err = affected(s.newVersion(tx).Where(`number = ?`, t.Number).Where(`version = ?`, t.Version).
-		Set(`name = ?`, r.Name).Set(`name_folded = ?`, foldName(r.Name)).Set(`kind = ?`, r.Kind).Set(`due = ?`, r.Due).
+		Set(`name = ?`, r.Name).Set(`name_folded = ?`, store.FoldName(r.Name)).Set(`kind = ?`, r.Kind).Set(`due = ?`, r.Due).
 		Set(`responsible_id = ?`, store.NullID(r.Responsible.ID)).Set(`search = ?`, search).Exec(ctx))
 	if err != nil || !done || r.Name == t.Name && r.Kind == t.Kind {
 		return done, err

@@ -77,6 +77,7 @@ type Transaction struct {
 	Progress      Progress
 	// Extensible says that elements may be added at its root.
 	Extensible bool
+	Viewed     bool // an end user has opened it
 	// Relation is the set of all relations of the caller to it.
 	Relation policies.Relation
 }
