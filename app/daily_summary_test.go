@@ -32,9 +32,13 @@ func TestDailySummary(t *testing.T) {
 		firm := visitor(t, p.URL)
 		firm.signIn("admin@kontor.local", password).is(http.StatusOK, "/tour")
 		var got mailboxMail
-		await.True(t, "the summary", func() bool { // the first start has sent the visitor a mail, too
-			got = firm.received("email", "admin@kontor.local")
-			return strings.HasPrefix(got.Subject, "Needs attention")
+		await.True(t, "the summary", func() bool { // another mail to the visitor is sent at the same moment, before or after it
+			for _, got = range firm.mailbox() {
+				if got.To == "admin@kontor.local" && strings.HasPrefix(got.Subject, "Needs attention") {
+					return true
+				}
+			}
+			return false
 		})
 		badge := firm.get("/customers").text(`nav a[href="/attention"] .badge, nav a[href="/attention"] .tag`)
 		assert.Equal(t, "Needs attention: "+badge, got.Subject)
